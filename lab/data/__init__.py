@@ -1,0 +1,1 @@
+"""From a TFDS name to arrays: see `lab.data.loading`."""

@@ -1,0 +1,1 @@
+"""The records: append-only facts of a study on disk, where the two towers meet."""

@@ -1,0 +1,174 @@
+"""The run folder, from the side of the one who reads it: nothing is written, nothing locked."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.errors import UsageError
+from lab.records.cohort import CohortRecords, Curves
+from lab.records.parts import RecordConflict, read_parts, same_rows
+from lab.records.paths import RunPaths
+from lab.records.schema import MEMBERS, curves_schema
+from lab.records.store import read_environment, read_study_file
+from lab.specs import CohortSpec, StudySpec
+from lab.words import Outcome
+
+
+def read_study(root: str | Path) -> StudySpec:
+    """The study of a run folder; UsageError when the folder is none."""
+    paths = RunPaths(Path(root))
+    if not paths.study.is_file():
+        raise UsageError(
+            f"{paths.root} is no run folder (it holds no {paths.study.name}): pass one"
+        )
+    return read_study_file(paths.study)
+
+
+def read_cohort(root: str | Path, name: str) -> CohortRecords:
+    """All members of a cohort that have ended, with their curves.
+
+    A row recorded twice counts once; RecordConflict when its two copies differ. UsageError when a
+    file is corrupt or missing.
+    """
+    paths = RunPaths(Path(root))
+    spec = _cohort_spec(paths, name)
+    costs = read_environment(paths).get("cohorts", {}).get(name)
+    if not isinstance(costs, dict) or not {"parameters", "flops_per_step"} <= costs.keys():
+        raise UsageError(
+            f"{paths.environment} does not say what a step of cohort {name!r} costs: run the study "
+            "again to finish it"
+        )
+    folder = paths.cohort(name)
+    members = _once(read_parts(folder, "members", MEMBERS), ("member",), folder)
+    curves = _once(
+        read_parts(folder, "curves", curves_schema(spec.metrics)), ("member", "evaluation"), folder
+    )
+    return cohort_records(
+        spec, int(costs["parameters"]), float(costs["flops_per_step"]), members, curves
+    )
+
+
+def read_records(root: str | Path) -> dict[str, CohortRecords]:
+    """Every cohort of the study, by name, in the study's order."""
+    return {cohort.name: read_cohort(root, cohort.name) for cohort in read_study(root).cohorts}
+
+
+def ended_members(root: str | Path, name: str) -> npt.NDArray[np.int64]:
+    """Indices of the members that have ended according to the records, sorted."""
+    folder = RunPaths(Path(root)).cohort(name)
+    members = read_parts(folder, "members", MEMBERS)
+    return np.unique(members["member"].to_numpy())
+
+
+def cohort_records(
+    spec: CohortSpec, parameters: int, flops_per_step: float, members: pa.Table, curves: pa.Table
+) -> CohortRecords:
+    """Records from tables of schema.py that hold no row twice, in any order.
+
+    Curves of members that have not ended are left out. UsageError when the tables contradict the
+    study or each other: a member it does not have, a curve with an evaluation missing.
+    """
+    members = members.sort_by("member")
+    member_N = members["member"].to_numpy()
+    hit_NxK, reached_NxK = _hits(members["hit_evaluation"], len(spec.target.thresholds), spec.name)
+    ended_N = members["ended_evaluation"].to_numpy().astype(np.int64)
+    outcome = tuple(_outcome(value, spec.name) for value in members["outcome"].to_pylist())
+    _require_sound(spec, member_N, outcome, reached_NxK, ended_N)
+    kept = curves.filter(pc.is_in(curves["member"], pa.array(member_N)))
+    kept = kept.sort_by([("member", "ascending"), ("evaluation", "ascending")])
+    result = Curves(
+        member=kept["member"].to_numpy(),
+        evaluation=kept["evaluation"].to_numpy().astype(np.int64),
+        metrics={one: kept[one.value].to_numpy().astype(np.float64) for one in spec.metrics},
+    )
+    _require_whole(spec.name, member_N, ended_N, result)
+    return CohortRecords(
+        spec=spec,
+        parameters=parameters,
+        flops_per_step=flops_per_step,
+        member=member_N,
+        outcome=outcome,
+        hit=hit_NxK,
+        reached=reached_NxK,
+        ended=ended_N,
+        curves=result,
+    )
+
+
+def _cohort_spec(paths: RunPaths, name: str) -> CohortSpec:
+    study = read_study(paths.root)
+    names = [cohort.name for cohort in study.cohorts]
+    if name not in names:
+        raise UsageError(f"{paths.root} has no cohort {name!r}; pass one of {', '.join(names)}")
+    return study.cohort(name)
+
+
+def _once(table: pa.Table, keys: tuple[str, ...], folder: Path) -> pa.Table:
+    """The table without the second copies of rows, which must equal the first."""
+    columns = [table[key].to_numpy() for key in keys]
+    order = np.lexsort(columns[::-1])  # Stable: copies stay in the order of the dispatches.
+    second = np.zeros(len(order), np.bool_)
+    second[1:] = np.logical_and.reduce([np.diff(column[order]) == 0 for column in columns])
+    if not second.any():
+        return table
+    copies = np.flatnonzero(second)
+    if not same_rows(table.take(order[copies]), table.take(order[copies - 1])):
+        raise RecordConflict(f"{folder} holds a {' and '.join(keys)} twice, with different values")
+    return table.take(order[~second])
+
+
+def _outcome(value: str, name: str) -> Outcome:
+    try:
+        return Outcome(value)
+    except ValueError as error:
+        raise UsageError(f"cohort {name!r} records the outcome {value!r}, unknown here") from error
+
+
+def _hits(
+    column: pa.ChunkedArray, thresholds: int, name: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    lengths = pc.list_value_length(column).to_numpy()
+    if (lengths != thresholds).any():
+        raise UsageError(f"cohort {name!r} records other thresholds than its study's {thresholds}")
+    items = pc.list_flatten(column)
+    shape = (len(lengths), thresholds)
+    hit_NxK = pc.fill_null(items, 0).to_numpy().astype(np.int64).reshape(shape)
+    return hit_NxK, pc.is_valid(items).to_numpy().astype(np.bool_).reshape(shape)
+
+
+def _require_sound(
+    spec: CohortSpec,
+    member_N: npt.NDArray[np.int64],
+    outcome: tuple[Outcome, ...],
+    reached_NxK: npt.NDArray[np.bool_],
+    ended_N: npt.NDArray[np.int64],
+) -> None:
+    said_N = np.array([one is Outcome.REACHED for one in outcome], np.bool_)
+    sound = (
+        ((member_N >= 0) & (member_N < spec.members)).all()
+        and (said_N == reached_NxK[:, -1]).all()
+        and ((ended_N >= 1) & (ended_N <= spec.evaluations)).all()
+    )
+    if not sound:
+        raise UsageError(
+            f"the members of cohort {spec.name!r} contradict the study (index, outcome or length): "
+            "was study.json edited?"
+        )
+
+
+def _require_whole(
+    name: str, member_N: npt.NDArray[np.int64], ended_N: npt.NDArray[np.int64], curves: Curves
+) -> None:
+    expected_R = np.repeat(member_N, ended_N)
+    starts_R = np.repeat(np.cumsum(ended_N) - ended_N, ended_N)
+    evaluation_R = np.arange(len(expected_R)) - starts_R + 1
+    if not (
+        np.array_equal(curves.member, expected_R)
+        and np.array_equal(curves.evaluation, evaluation_R)
+    ):
+        raise UsageError(
+            f"cohort {name!r} has members whose curves are not whole: is a curves file missing?"
+        )

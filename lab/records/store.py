@@ -1,0 +1,178 @@
+"""The run folder, from the side of the one who writes it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from lab.errors import UsageError
+from lab.records.files import TEMPORARY_SUFFIX, cannot_write, remove_leftovers, write_whole
+from lab.records.lock import take_lock
+from lab.records.parts import RecordConflict, part_path, write_part
+from lab.records.paths import RunPaths
+from lab.specs import StudySpec
+
+ENVIRONMENT_SCHEMA = 1
+_MOST_DIFFERENCES = 3
+
+
+class RunFolder:
+    """A run folder held by this process alone, until `close` or the end of the `with` block."""
+
+    def __init__(self, paths: RunPaths, study: StudySpec, lock: int) -> None:
+        """Use `open`."""
+        self.paths = paths
+        self.study = study
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: str | Path, study: StudySpec) -> Self:
+        """Makes the folder, or goes on with one that holds the same study.
+
+        UsageError for a folder that holds another study (it names what differs) or anything else,
+        that cannot be written, or that another process writes.
+        """
+        paths = RunPaths(Path(path))
+        for cohort in study.cohorts:
+            paths.cohort(cohort.name)  # Refuses a name that leads out of the folder.
+        _require_free_or_run(paths)
+        try:
+            paths.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(paths.root, error) from error
+        lock = take_lock(paths.lock)
+        try:
+            _require_free_or_run(paths)
+            for folder in (paths.root, *paths.root.glob("cohorts/*"), paths.figures, paths.tables):
+                remove_leftovers(folder)
+            if paths.study.exists():
+                _require_same_study(paths.study, study)
+            else:
+                write_whole(paths.study, study.to_json())
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(paths, study, lock)
+
+    def close(self) -> None:
+        """Lets others write; a second call does nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, cohort: str, dispatch: int, members: pa.Table, curves: pa.Table) -> None:
+        """Records what dispatch `dispatch` (from 0) of a cohort brought; tables are schema.py's.
+
+        Curves are written before members, so that a member that is listed has its whole curve. A
+        dispatch recorded before is compared instead: RecordConflict when it differs. UsageError
+        when the disk refuses.
+        """
+        folder = self.paths.cohort(cohort)
+        write_part(part_path(folder, "curves", dispatch), curves)
+        write_part(part_path(folder, "members", dispatch), members)
+
+    def write_environment(self, session: Mapping[str, Any]) -> None:
+        """Adds a session to environment.json: call it once each time a run starts or resumes.
+
+        `session` is plain data; its key "cohorts" maps each cohort's name to at least `parameters`
+        and `flops_per_step`. The file keeps every session as it was passed, in order, and at its
+        top the cohorts of the latest. RecordConflict when a cohort's parameters have changed.
+        """
+        cohorts = dict(session["cohorts"])
+        before = read_environment(self.paths) if self.paths.environment.exists() else {}
+        for name, known in before.get("cohorts", {}).items():
+            if name in cohorts and cohorts[name]["parameters"] != known["parameters"]:
+                raise RecordConflict(
+                    f"cohort {name!r} has {cohorts[name]['parameters']} parameters, but had "
+                    f"{known['parameters']} when the run began: the lab's code has changed"
+                )
+        document = {
+            "schema": ENVIRONMENT_SCHEMA,
+            "cohorts": {**before.get("cohorts", {}), **cohorts},
+            "sessions": [*before.get("sessions", []), dict(session)],
+        }
+        write_whole(self.paths.environment, json.dumps(document, indent=2) + "\n")
+
+    def write_verdict(self, text: str) -> None:
+        """Writes verdict.json; `text` is what lab.verdicts.document.to_json gives."""
+        write_whole(self.paths.verdict, text)
+
+
+def read_environment(paths: RunPaths) -> dict[str, Any]:
+    """environment.json: `schema`, `cohorts` (name -> what a step costs), `sessions`."""
+    return read_json(paths.environment)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a run folder; UsageError, naming the file, when it is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}; run the study again to finish it"
+        ) from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is JSON, but not an object; was it edited?")
+    return document
+
+
+def _require_free_or_run(paths: RunPaths) -> None:
+    """The folder is missing, a run folder, or empty but for what a killed start left."""
+    try:
+        names = {entry.name for entry in paths.root.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot_write(paths.root, error) from error
+    litter = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
+    if paths.study.name not in names and names - litter - {paths.lock.name}:
+        raise UsageError(
+            f"{paths.root} is not empty and holds no {paths.study.name}, so it is no run folder: "
+            "pass a new --out"
+        )
+
+
+def _require_same_study(path: Path, asked: StudySpec) -> None:
+    there = read_study_file(path)
+    if there == asked:
+        return
+    found = list(_differences("", json.loads(there.to_json()), json.loads(asked.to_json())))
+    shown = "; ".join(found[:_MOST_DIFFERENCES])
+    more = f"; and {len(found) - _MOST_DIFFERENCES} more" if len(found) > _MOST_DIFFERENCES else ""
+    raise UsageError(
+        f"{path.parent} holds another study: {shown}{more}: pass another --out, or the same flags "
+        "as before"
+    )
+
+
+def read_study_file(path: Path) -> StudySpec:
+    """The study at `path`; UsageError, naming the file, when it cannot be read."""
+    try:
+        return StudySpec.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}; pass a run folder") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _differences(where: str, there: Any, asked: Any) -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(asked, dict):
+        for key in dict.fromkeys([*there, *asked]):
+            inner = f"{where}.{key}" if where else key
+            yield from _differences(inner, there.get(key), asked.get(key))
+    elif isinstance(there, list) and isinstance(asked, list) and len(there) == len(asked):
+        for index, (mine, theirs) in enumerate(zip(there, asked, strict=True)):
+            yield from _differences(f"{where}[{index}]", mine, theirs)
+    elif isinstance(there, list) and isinstance(asked, list):
+        yield f"{where}: {len(there)} items there, {len(asked)} asked"
+    elif there != asked:
+        yield f"{where}: {json.dumps(there)} there, {json.dumps(asked)} asked"

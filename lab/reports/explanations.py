@@ -1,0 +1,95 @@
+"""What the words of a verdict mean, and how far it reaches: for one new to survival analysis."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.reports.tables import Document
+from lab.specs import StudySpec
+
+_CLOCKS = {
+    "steps": "a step is one update of the weights",
+    "examples": "examples are the images a member has seen; with equal batch sizes this asks the "
+    "same as steps",
+    "flops": "FLOPs are the arithmetic spent, so a step of a larger network costs more",
+    "seconds": "seconds are those of a member trained alone on this machine",
+}
+_WIN = (
+    "smaller first",
+    "Draw one member of each network at random: the chance that the smaller one's gets to the "
+    "target first. Ties, and pairs in which neither gets there, count half; 50% is no difference. "
+    "In brackets the interval in which the truth plausibly lies.",
+)
+_RATIO = (
+    "time ratio",
+    "Mean time to the target of the smaller over that of the larger. A member that never gets "
+    "there counts with the whole time compared, so nobody is left out (the ratio of restricted "
+    "means). Above 1 the smaller is slower: 1.20 means 20% more.",
+)
+_UP_TO = (
+    "up to",
+    "The longest time for which both networks were watched; nothing is claimed beyond it.",
+)
+VERDICTS = {
+    "smaller faster": "The smaller network's members reach the target earlier, and at no time does "
+    "the larger lead.",
+    "larger faster": "The larger network's members reach the target earlier, and at no time does "
+    "the smaller lead.",
+    "crossing": "One network leads early and the other late, so neither is simply faster.",
+    "equivalent": "The difference is shown to be smaller than the margins declared before the run.",
+    "undecided": "The members at hand do not settle it; that is no evidence of equality.",
+    "not reached": "No member of either network reached the target: there is nothing to compare.",
+    "grid too coarse": "Most differ by less than one evaluation; evaluate more often.",
+}
+MODIFIERS = {
+    "negligibly": "The difference is real, but within the margins that count as equivalent.",
+    "smaller less reliable": "The smaller network diverged more often.",
+    "larger less reliable": "The larger network diverged more often.",
+    "grid-limited": "The order within one evaluation, which nobody saw, could change the verdict.",
+    "same hypothesis as steps": "With equal batch sizes this repeats the comparison in steps: it "
+    "is no second piece of evidence.",
+    "one shared learning rate": "Both were trained at one rate, which may suit one better.",
+    "as configured": "Each network was trained as it was set up, without tuning.",
+    "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
+    "that an exact permutation test had to agree.",
+    "incomplete": "Not all members have ended.",
+}
+
+
+def glossary(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The table's words with their meaning: columns, and the verdicts and notes that occur."""
+    contrasts = list(contrasts)
+    if not contrasts:
+        return []
+    clocks = dict.fromkeys(str(one["clock"]) for one in contrasts)
+    meanings = "; ".join(_CLOCKS[clock] for clock in clocks if clock in _CLOCKS)
+    verdicts = dict.fromkeys(str(one["verdict"]) for one in contrasts)
+    modifiers = dict.fromkeys(str(word) for one in contrasts for word in one.get("modifiers", ()))
+    return [
+        ("clock", f"What time is counted in: {meanings}."),
+        _UP_TO,
+        *((word, VERDICTS[word]) for word in verdicts if word in VERDICTS),
+        _WIN,
+        _RATIO,
+        *((word, MODIFIERS.get(word, "")) for word in modifiers),
+    ]
+
+
+def limits(study: StudySpec, document: Document) -> list[str]:
+    """What a reader might conclude and should not."""
+    data = ", ".join(dict.fromkeys(one.data.name for one in study.cohorts))
+    rates = {one.optimizer.learning_rate for one in study.cohorts}
+    rate = f"the one learning rate {rates.pop():g}" if len(rates) == 1 else "the rates given"
+    found = [
+        f"It speaks of these networks, on {data}, trained with {rate}. A claim about size as such "
+        "needs learning rates tuned for each size, with equal effort and on other seeds.",
+        "Reaching the target early is not the same as ending best: members stop at the target, and "
+        "where they would have gone from there is not recorded.",
+        "Steps, FLOPs and seconds are different questions. FLOPs count arithmetic, not what a "
+        "machine makes of it.",
+        "Each time is known only to within one evaluation.",
+    ]
+    if any(one.get("verdict") == "undecided" for one in document["contrasts"]):
+        found.append(
+            "Undecided means that more members are needed, not that there is no difference."
+        )
+    return found

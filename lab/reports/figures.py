@@ -1,0 +1,293 @@
+"""The report's pictures, as SVG and PNG; the one place that imports matplotlib."""
+
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from lab.records.cohort import CohortRecords
+from lab.reports import captions
+from lab.reports.curves import (
+    SHARES,
+    cost,
+    fan,
+    last_start,
+    median_evaluation,
+    raw_curves,
+    share_reached,
+)
+from lab.reports.formatting import count, level, scale
+from lab.reports.picture import Picture
+from lab.words import Clock, Direction
+
+INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
+# Okabe and Ito 2008: told apart by every kind of colour vision, and in grey by their order.
+HUES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
+MEMBERS_SHOWN = 5
+WIDTH = 10.0
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # Comes with matplotlib: the same glyphs everywhere.
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "convergence lab",
+}
+
+
+def draw_all(records: Mapping[str, CohortRecords], clocks: Sequence[Clock]) -> tuple[Picture, ...]:
+    """Incidence and fan of the cohorts that have members, in the order given.
+
+    Cohorts with another target or other data get pictures of their own.
+    """
+    groups: dict[object, list[CohortRecords]] = {}
+    for one in records.values():
+        if len(one.member):
+            groups.setdefault((one.spec.data, one.spec.target), []).append(one)
+    return tuple(
+        dataclasses.replace(picture, name=f"{picture.name}{'' if index == 1 else f'-{index}'}")
+        for index, cohorts in enumerate(groups.values(), start=1)
+        for picture in (draw_incidence(cohorts, clocks), draw_fan(cohorts))
+    )
+
+
+def draw_incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Picture:
+    """Share of members that reached the target by a time: a row a threshold, a column a clock."""
+    shown: list[Clock] = [one for one in clocks if one is not Clock.EXAMPLES]
+    shown = shown or [Clock.STEPS]
+    thresholds = cohorts[0].spec.target.thresholds
+    with _figure(len(thresholds), len(shown), 3.3) as (figure, axes):
+        for row, k in enumerate(reversed(range(len(thresholds)))):  # The hardest decides: on top.
+            for column, clock in enumerate(shown):
+                _incidence_panel(axes[row][column], cohorts, k, clock)
+            axes[row][0].set_ylabel(f"share of members at\n{captions.goal(cohorts[0].spec, k)}")
+        key = [
+            Line2D([], [], color=hue, lw=2, label=captions.sized(one))
+            for one, hue in zip(cohorts, colours(len(cohorts)), strict=True)
+        ]
+        figure.legend(handles=key, loc="outside upper left", ncols=3)
+        return _picture(figure, "incidence", captions.incidence(cohorts, shown))
+
+
+def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
+    """The levels that the best 10 to 90% of all members had held: a panel a cohort."""
+    columns = 2 if len(cohorts) == 4 else min(len(cohorts), 3)
+    rows = -(-len(cohorts) // columns)
+    with _figure(rows, columns, 3.3, sharey=True) as (figure, axes):
+        panels = [panel for row in axes for panel in row]
+        for index, panel in enumerate(panels):
+            if index < len(cohorts):
+                _fan_panel(panel, cohorts, index)
+            else:
+                panel.set_visible(False)
+            if index % columns == columns - 1 or index == len(cohorts) - 1:
+                _name_targets(panel, cohorts[0])
+        for row in axes:
+            row[0].set_ylabel(captions.held(cohorts[0].spec))
+        panels[0].set_ylim(*_fan_range(cohorts))
+        figure.legend(handles=_fan_key(len(cohorts) > 1), loc="outside upper left", ncols=3)
+        return _picture(figure, "fan", captions.fan(cohorts, MEMBERS_SHOWN))
+
+
+def colours(many: int) -> list[str]:
+    """A colour for each of `many` cohorts; past five, a ramp that is also ordered in grey."""
+    if many <= len(HUES):
+        return list(HUES[:many])
+    ramp = matplotlib.colormaps["viridis"]
+    return [matplotlib.colors.to_hex(ramp(at)) for at in np.linspace(0.0, 0.85, many)]
+
+
+@contextmanager
+def _figure(
+    rows: int, columns: int, height: float, sharey: bool = False
+) -> Iterator[tuple[Figure, list[list[Axes]]]]:
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE}  # Not the user's own.
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey).tolist()
+
+
+def _incidence_panel(
+    panel: Axes, cohorts: Sequence[CohortRecords], threshold: int, clock: Clock
+) -> None:
+    ends = [last_start(one.spec) * cost(one, clock) for one in cohorts]
+    budget = max(one.spec.evaluations * cost(one, clock) for one in cohorts)
+    factor, prefix = scale(budget) if clock is Clock.FLOPS else (1.0, "")
+    hues = colours(len(cohorts))
+    for records, hue in zip(cohorts, hues, strict=True):
+        curve = share_reached(records, threshold)
+        x = curve.evaluation * cost(records, clock) / factor
+        panel.fill_between(x, curve.lower, curve.upper, step="post", color=hue, alpha=0.16, lw=0)
+        panel.step(x, curve.share, where="post", color=hue, lw=2)
+        panel.plot(x[-1:], curve.share[-1:], "|", color=hue, ms=9, mew=2)
+    panel.set(xlim=(0, budget / factor), ylim=(-0.02, 1.02), xlabel=_unit(clock, prefix))
+    panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    if len(set(ends)) == 1 or len(cohorts) == 2:
+        _mark_horizon(panel, min(ends) / factor)
+    if len(set(ends)) == 1:  # Else a name in the margin would stand far from its curve's end.
+        _label_ends(panel, cohorts, threshold, hues)
+
+
+def _unit(clock: Clock, prefix: str) -> str:
+    return {
+        Clock.STEPS: "training steps of a member",
+        Clock.EXAMPLES: "examples a member has seen",
+        Clock.FLOPS: f"{prefix}FLOPs a member has spent",
+    }[clock]
+
+
+def _mark_horizon(panel: Axes, at: float) -> None:
+    panel.axvline(at, color=FAINT, lw=1, ls=(0, (4, 3)))
+    panel.annotate(
+        "compared up to here",
+        (at, 1.0),
+        xycoords=panel.get_xaxis_transform(),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=8.5,
+        color=FAINT,
+    )
+
+
+def _label_ends(
+    panel: Axes, cohorts: Sequence[CohortRecords], threshold: int, hues: Sequence[str]
+) -> None:
+    """Names and counts right of the curves' ends, moved apart where they would overlap."""
+    counts = [int(one.reached[:, threshold].sum()) for one in cohorts]
+    shares = [at / len(one.member) for at, one in zip(counts, cohorts, strict=True)]
+    for index, height in zip(np.argsort(shares, kind="stable"), _apart(shares), strict=True):
+        one = cohorts[index]
+        panel.text(
+            1.02,
+            height,
+            f"{captions.short(one.spec.name)}\n{counts[index]} of {len(one.member)}",
+            transform=panel.get_yaxis_transform(),
+            color=hues[index],
+            va="center",
+            fontsize=9,
+            linespacing=1.05,
+        )
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """The heights in ascending order, moved so that two-line labels keep apart, within 0..1."""
+    gap = min(0.14, 1.0 / max(len(heights) - 1, 1))
+    placed = sorted(heights)
+    for index in range(1, len(placed)):
+        placed[index] = max(placed[index], placed[index - 1] + gap)
+    ceiling = 1.0
+    for index in reversed(range(len(placed))):
+        placed[index] = min(placed[index], ceiling)
+        ceiling = placed[index] - gap
+    return placed
+
+
+def _fan_panel(panel: Axes, cohorts: Sequence[CohortRecords], index: int) -> None:
+    records, hue = cohorts[index], colours(len(cohorts))[index]
+    every = records.spec.eval_every
+    drawn = fan(records)
+    x = drawn.evaluation * every
+    for other in (*cohorts[:index], *cohorts[index + 1 :]):
+        steps = fan(other).evaluation * other.spec.eval_every
+        panel.plot(steps, fan(other).level[2], color=FAINT, lw=1.2, ls=(0, (2, 2)))
+    panel.fill_between(x, drawn.level[0], drawn.level[4], color=hue, alpha=0.15, lw=0)
+    panel.fill_between(x, drawn.level[1], drawn.level[3], color=hue, alpha=0.25, lw=0)
+    raw_NxE = raw_curves(records)
+    for row in _spread(len(raw_NxE), MEMBERS_SHOWN):
+        grid = np.arange(1, raw_NxE.shape[1] + 1) * every
+        panel.plot(grid, raw_NxE[row], color=hue, lw=0.7, alpha=0.75)
+    panel.plot(x, drawn.level[2], color=hue, lw=2.4)
+    _mark_targets(panel, records)
+    panel.set_title(captions.sized(records), loc="left", color=hue, weight="bold")
+    panel.set(xlim=(0, records.spec.budget_steps), xlabel="training steps of a member")
+
+
+def _mark_targets(panel: Axes, records: CohortRecords) -> None:
+    spec = records.spec
+    for threshold in spec.target.thresholds:
+        panel.axhline(threshold, color=INK, lw=1, ls=(0, (5, 3)))
+    median = median_evaluation(records).estimate
+    if median is not None:
+        step, late = median * spec.eval_every, median > 0.7 * spec.evaluations
+        panel.plot([step], [spec.target.thresholds[-1]], "o", color=INK, ms=5, zorder=5)
+        panel.annotate(
+            f"half by {count(step)}",
+            (step, spec.target.thresholds[-1]),
+            xytext=(-4 if late else 4, 8),
+            textcoords="offset points",
+            ha="right" if late else "left",
+            fontsize=9,
+        )
+
+
+def _name_targets(panel: Axes, records: CohortRecords) -> None:
+    for threshold in records.spec.target.thresholds:
+        panel.text(
+            1.02,
+            threshold,
+            f"target\n{level(threshold)}",
+            va="center",
+            fontsize=9,
+            linespacing=1.05,
+            transform=panel.get_yaxis_transform(),
+        )
+
+
+def _fan_range(cohorts: Sequence[CohortRecords]) -> tuple[float, float]:
+    """From the worst decile's start to a little past the target."""
+    target = cohorts[0].spec.target
+    levels = np.concatenate([fan(one).level.ravel() for one in cohorts])
+    finite = levels[np.isfinite(levels)]
+    hardest = target.thresholds[-1]
+    far = float(np.max(np.abs(finite - hardest), initial=0.0)) or 0.1
+    if target.direction is Direction.MAXIMIZE:
+        return max(hardest - 1.05 * far, 0.0), min(hardest + 0.35 * far, target.metric.upper)
+    return max(hardest - 0.35 * far, 0.0), hardest + 1.05 * far
+
+
+def _fan_key(others: bool) -> list[Line2D | Patch]:
+    key: list[Line2D | Patch] = [
+        Line2D([], [], color=INK, lw=2.4, label="half of all members have held this"),
+        Patch(color=INK, alpha=0.4, lw=0, label="best 25% to best 75%"),
+        Patch(color=INK, alpha=0.15, lw=0, label=f"best {SHARES[0]:.0%} to best {SHARES[-1]:.0%}"),
+        Line2D([], [], color=INK, lw=0.7, label="single members, as recorded"),
+    ]
+    if others:
+        key.append(Line2D([], [], color=FAINT, lw=1.2, ls=(0, (2, 2)), label="half, other cohorts"))
+    return key
+
+
+def _spread(total: int, wanted: int) -> list[int]:
+    """Rows evenly spaced by index, whatever they look like: nobody picked them."""
+    return sorted({int(at) for at in np.linspace(0, total - 1, min(wanted, total))})
+
+
+def _picture(figure: Figure, name: str, text: captions.Caption) -> Picture:
+    """Both formats, with no date and no version in them: the same records give the same bytes."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
+    return Picture(name, text.title, text.caption, text.alt, svg.getvalue(), png.getvalue())

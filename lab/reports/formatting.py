@@ -1,0 +1,86 @@
+"""Numbers and words as a reader sees them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lab.statistics.quantiles import QuantileTime
+from lab.words import Clock, Metric
+
+METRIC_NAMES = {Metric.IOU: "IoU", Metric.ACCURACY: "accuracy", Metric.LOSS: "loss"}
+CLOCK_NAMES = {"steps": "steps", "examples": "examples", "flops": "FLOPs", "seconds": "seconds"}
+_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+NONE = "–"
+
+
+def count(number: float | None) -> str:
+    """12345 as 12,345; a dash for None."""
+    return NONE if number is None else f"{number:,.0f}"
+
+
+def scale(largest: float) -> tuple[float, str]:
+    """The unit's factor and prefix with which numbers up to `largest` read well."""
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if largest >= factor), (1.0, ""))
+
+
+def flops(number: float | None) -> str:
+    """1.234e9 as 1.23 GFLOPs."""
+    if number is None:
+        return NONE
+    factor, prefix = scale(number)
+    return f"{number / factor:.3g} {prefix}FLOPs"
+
+
+def amount(number: float | None, clock: str) -> str:
+    """A time on a clock, with its unit."""
+    if number is None or clock == Clock.FLOPS.value:
+        return flops(number)
+    return f"{number:,.3g} {clock}" if clock == "seconds" else f"{number:,.0f} {clock}"
+
+
+def ratio(estimate: Mapping[str, Any] | None) -> str:
+    """{"estimate", "lower", "upper"} as `1.20 (1.05 to 1.38)`; a dash where there is none."""
+    return _interval(estimate, lambda number: f"{number:.2f}")
+
+
+def share(estimate: Mapping[str, Any] | None) -> str:
+    """{"estimate", "lower", "upper"} as `63% (55% to 70%)`; a dash where there is none."""
+    return _interval(estimate, percent)
+
+
+def percent(number: float) -> str:
+    """A share in whole percent; what is not quite none or all is not rounded to it."""
+    if 0 < number < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= number < 1 else f"{number:.0%}"
+
+
+def _interval(estimate: Mapping[str, Any] | None, text: Callable[[float], str]) -> str:
+    if estimate is None or estimate.get("estimate") is None:
+        return NONE
+    ends = [estimate.get(end) for end in ("lower", "upper")]
+    lower, upper = ("?" if end is None else text(end) for end in ends)
+    return f"{text(estimate['estimate'])} ({lower} to {upper})"
+
+
+def median(time: QuantileTime, cost: float, last: float) -> str:
+    """A quantile in evaluations as `280 (250 to 320)`, in units of `cost` an evaluation.
+
+    An end that was not reached by the last evaluation is `beyond` it.
+    """
+
+    def at(evaluation: float | None) -> str:
+        return f"beyond {last * cost:,.0f}" if evaluation is None else f"{evaluation * cost:,.0f}"
+
+    if time.estimate is None:
+        return at(None) if time.lower is None else f"{at(None)} (from {at(time.lower)})"
+    return f"{at(time.estimate)} ({at(time.lower)} to {at(time.upper)})"
+
+
+def level(value: float) -> str:
+    """A threshold."""
+    return f"{value:g}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

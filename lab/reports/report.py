@@ -1,0 +1,27 @@
+"""A run folder's report, made from the folder alone: now, or years later on a laptop."""
+
+from pathlib import Path
+
+from lab.records.files import write_whole
+from lab.records.paths import RunPaths
+from lab.records.reader import read_records, read_study
+from lab.records.store import read_environment, read_json
+from lab.reports import figures, html, tables
+
+
+def write_report(root: str | Path) -> Path:
+    """Draws the figures, writes the tables and then the page; gives the page's path back.
+
+    UsageError when the folder is no run folder, lacks its verdict.json, or cannot be written.
+    """
+    paths = RunPaths(Path(root))
+    study, records = read_study(paths.root), read_records(paths.root)
+    document, environment = read_json(paths.verdict), read_environment(paths)
+    pictures = figures.draw_all(records, study.clocks)
+    for picture in pictures:
+        write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
+        write_whole(paths.figures / f"{picture.name}.png", picture.png)
+    write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(document))
+    write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
+    write_whole(paths.report, html.render(study, records, document, environment, pictures))
+    return paths.report

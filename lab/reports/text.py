@@ -1,0 +1,188 @@
+"""What the command prints: the plan before the run, the answer after it."""
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.reports import captions, formatting
+from lab.reports.curves import last_start
+from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
+from lab.specs import AdamSpec, CohortSpec, OptimizerSpec, SGDSpec, StudySpec
+
+WIDTH = 96
+SAME_AS_STEPS = "same hypothesis as steps"
+_LABEL = 11
+
+READING = (
+    "smaller first: the chance that a random member of the smaller network gets there before one "
+    "of the larger (50% is no difference; ties and never against never count half). time ratio: "
+    "mean time of the smaller over the larger's, where a member that never got there counts with "
+    "the whole time compared; above 1 the smaller is slower."
+)
+
+
+def opening(study: StudySpec, costs: Mapping[str, Mapping[str, Any]]) -> str:
+    """All that is declared before the run; `costs` is environment.json's `cohorts`."""
+    lines = [_entry("Question", study.question)]
+    for cohorts in alike(study):
+        names = "" if len(cohorts) == len(study.cohorts) else _names(cohorts) + ": "
+        lines += [_entry(label, names + text) for label, text in plan(cohorts[0])]
+    lines += [
+        _entry("Cohort" if index == 0 else "", cohort_line(one, costs.get(one.name, {})))
+        for index, one in enumerate(study.cohorts)
+    ]
+    lines += [_entry("Contrasts", contrasts_line(study)), _entry("Margins", margins_line(study))]
+    return "\n".join(lines)
+
+
+def closing(study: StudySpec, records: Records, document: Document) -> str:
+    """The verdict in sentences, a table of the cohorts, and one of the clocks for each contrast."""
+    parts = [_wrap(str(document["answer"]))]
+    unfinished = incomplete_line(study, records)
+    if unfinished:
+        parts.append(_wrap(unfinished))
+    parts.append(cohort_table(document, records).text("  "))
+    for (smaller, larger), contrasts in pairs(document).items():
+        parts.append(
+            "\n".join(
+                [
+                    f"{smaller} (smaller) against {larger} (larger)",
+                    contrast_table(contrasts).text("  "),
+                    *(_bullet(first) for first, _ in sentences(contrasts)),
+                ]
+            )
+        )
+    if document["contrasts"]:
+        parts.append(_wrap(READING))
+    return "\n\n".join(parts)
+
+
+def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
+    """Label and text of what cohorts that may be compared have in common."""
+    data, target = cohort.data, cohort.target
+    size = "" if data.image_size is None else f", images of {data.image_size} × {data.image_size}"
+    splits = (
+        f"; trained on {data.train_split or 'its train split'}, "
+        f"measured on {data.validation_split or 'its validation split'}"
+    )
+    easier = [captions.goal(cohort, k) for k in range(len(target.thresholds) - 1)]
+    also = f"; also watched: {formatting.joined(easier)}" if easier else ""
+    sustain = (
+        "at a single evaluation"
+        if target.sustain == 1
+        else f"at {target.sustain} evaluations in a row, the first of which is the time"
+    )
+    return [
+        ("Data", f"{data.name} ({data.task.value}{size}){splits}"),
+        ("Target", f"{captions.goal(cohort)} on the whole validation split, {sustain}{also}"),
+        (
+            "Grid",
+            f"an evaluation every {formatting.count(cohort.eval_every)} steps of "
+            f"{cohort.batch_size} examples",
+        ),
+        (
+            "Budget",
+            f"{formatting.count(cohort.budget_steps)} steps a member; a success can start until "
+            f"step {formatting.count(last_start(cohort) * cohort.eval_every)}. Who has not reached "
+            "the target by then, diverged or not, counts as never",
+        ),
+    ]
+
+
+def cohort_line(cohort: CohortSpec, cost: Mapping[str, Any]) -> str:
+    """A cohort's size, optimizer and seed."""
+    size = (
+        f"{formatting.count(cost['parameters'])} parameters, "
+        f"{formatting.flops(cost['flops_per_step'])} a step, "
+        if cost
+        else ""
+    )
+    return (
+        f"{cohort.name}: {size}{cohort.members} members, {optimizer(cohort.optimizer)}, "
+        f"seed {cohort.seed}"
+    )
+
+
+def optimizer(spec: OptimizerSpec) -> str:
+    """`Adam, rate 0.003`."""
+    match spec:
+        case AdamSpec(rate):
+            return f"Adam, rate {rate:g}"
+        case SGDSpec(rate, momentum):
+            return f"SGD, rate {rate:g}, momentum {momentum:g}"
+
+
+def contrasts_line(study: StudySpec) -> str:
+    """Which cohorts are compared on which clocks."""
+    if not study.contrasts:
+        return "none: the cohorts are described, not compared"
+    compared = [f"{one.smaller} against {one.larger}" for one in study.contrasts]
+    clocks = [formatting.CLOCK_NAMES[clock.value] for clock in study.clocks]
+    return f"{formatting.joined(compared)}; counted in {formatting.joined(clocks)}"
+
+
+def margins_line(study: StudySpec) -> str:
+    """What the verdict will be decided with."""
+    margins = study.margins
+    return (
+        f"win probability within {margins.delta:g} of 1/2, and shares that reached the target "
+        f"within {margins.delta_incidence:g} of each other, count as equivalent if at least "
+        f"{margins.minimum_reached:.0%} reach it; intervals of level {1 - margins.alpha_win:.0%} "
+        f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together)"
+    )
+
+
+def sentences(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What the contrasts say in words: each one's first sentence, and the rest.
+
+    A clock that asks the same as another is left to the table.
+    """
+    said = [
+        str(one["sentence"]).partition(". ")
+        for one in contrasts
+        if one.get("sentence") and SAME_AS_STEPS not in one.get("modifiers", ())
+    ]
+    return [(first if not stop else f"{first}.", rest) for first, stop, rest in said]
+
+
+def incomplete_line(study: StudySpec, records: Records) -> str:
+    """A warning while members are still to come; empty once all have ended."""
+    open_ = [
+        f"{len(records[one.name].member)} of {one.members} of {one.name}"
+        for one in study.cohorts
+        if not records[one.name].complete
+    ]
+    if not open_:
+        return ""
+    return (
+        f"This run is not finished: only {formatting.joined(open_)} have ended. Those that end "
+        "first are mostly those that reached the target, so every share here is too high: start "
+        "the command again with the same --out to finish it."
+    )
+
+
+def alike(study: StudySpec) -> list[list[CohortSpec]]:
+    """The cohorts in groups that share data, target, grid and budget."""
+    groups: dict[object, list[CohortSpec]] = {}
+    for one in study.cohorts:
+        shared = (one.data, one.target, one.eval_every, one.batch_size, one.budget_steps)
+        groups.setdefault(shared, []).append(one)
+    return list(groups.values())
+
+
+def _names(cohorts: list[CohortSpec]) -> str:
+    return formatting.joined([one.name for one in cohorts])
+
+
+def _entry(label: str, text: str) -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL
+    )
+
+
+def _bullet(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH)

@@ -1,0 +1,91 @@
+"""Quantiles of the time to target by order statistics: never is infinity, and infinity is None."""
+
+import dataclasses
+import math
+
+import numpy as np
+import scipy.special
+
+from lab.statistics.times import Times
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuantileTime:
+    """The time by which a share of the members has reached, in evaluations or clock units.
+
+    None: not reached by that share within the budget. `lower` 0: nothing is known from below.
+    """
+
+    quantile: float
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+
+    def scaled(self, cost: float, horizon: float = math.inf) -> "QuantileTime":
+        """In clock units; a time beyond the horizon is not reached within it."""
+
+        def scale(value: float | None) -> float | None:
+            return None if value is None or value * cost > horizon else value * cost
+
+        return dataclasses.replace(
+            self, estimate=scale(self.estimate), lower=scale(self.lower), upper=scale(self.upper)
+        )
+
+
+def quantile_time(times: Times, quantile: float, level: float) -> QuantileTime:
+    """Quantile of T among all members, in evaluations, with a distribution-free interval.
+
+    The ends are the order statistics whose ranks leave at most (1 - level)/2 in each tail of
+    Binomial(N, quantile); conservative with ties (David and Nagaraja 2003, section 7.1).
+    """
+    members, tail = times.members, (1 - level) / 2
+    ranks = np.arange(members + 1)
+    low = int(np.count_nonzero(scipy.special.bdtr(ranks, members, quantile) <= tail))
+    high = int(np.count_nonzero(scipy.special.bdtrc(ranks, members, quantile) > tail)) + 1
+    # Where N * quantile is a whole number, rounding must not push it to the next rank.
+    middle = max(math.ceil(members * quantile - 1e-9), 1)
+    return QuantileTime(
+        quantile=quantile,
+        estimate=_order_statistic(times, middle),
+        lower=_order_statistic(times, low),
+        upper=_order_statistic(times, high),
+        level=level,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SpeedUp:
+    """Ratio of two cohorts' quantile times, first over second; above 1 the first is slower.
+
+    None: not bounded from that side, since one of the times was not reached.
+    """
+
+    quantile: float
+    estimate: float | None
+    lower: float
+    upper: float | None
+    level: float
+
+
+def speed_up(first: QuantileTime, second: QuantileTime) -> SpeedUp:
+    """From two quantile times of level 1 - a/2 each, a ratio of level 1 - a (Bonferroni)."""
+    return SpeedUp(
+        quantile=first.quantile,
+        estimate=_ratio(first.estimate, second.estimate),
+        lower=_ratio(first.lower, second.upper) or 0.0,
+        upper=_ratio(first.upper, second.lower),
+        level=1 - (1 - first.level) - (1 - second.level),
+    )
+
+
+def _order_statistic(times: Times, rank: int) -> float | None:
+    """The rank-th time of all members, from 1; 0 for rank 0."""
+    hits = times.hits
+    if rank == 0:
+        return 0.0
+    return float(hits[rank - 1]) if rank <= len(hits) else None
+
+
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return above / below if above is not None and below else None

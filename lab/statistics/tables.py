@@ -1,0 +1,111 @@
+"""Two cohorts as counts over ordered cells: what every two-sample statistic is a function of."""
+
+import dataclasses
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from lab.statistics.times import ClockTimes, Integers
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Members of two cohorts in each of K ordered cells; the last cell is 'not by the horizon'."""
+
+    first: Integers
+    second: Integers
+
+    def swapped(self) -> "Table":
+        """The same with the cohorts' roles exchanged."""
+        return Table(self.second, self.first)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tables:
+    """The counts of two cohorts under three readings of "reached within (previous, this]".
+
+    `rounded` takes every time at the end of its interval. `latest` takes the first cohort there and
+    the second just after the beginning, so that the first wins a pair only if it surely does;
+    `earliest` the other way round. On a shared grid all three are the same table: rank statistics
+    are then exact for the rounded time (STATISTICS, section 0, rule 4).
+    """
+
+    rounded: Table
+    latest: Table
+    earliest: Table
+    shared_grid: bool
+
+
+def tabulate(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> Tables:
+    """Counts up to `horizon`; a time whose interval the horizon cuts is undetermined."""
+    exact = (first.cost, second.cost, horizon)
+    unit = Fraction(1, math.lcm(*(value.denominator for value in exact)))
+    ends = _positions(first, unit), _positions(second, unit)
+    tau = int(horizon / unit)
+    order = sorted({0, tau, *ends[0], *ends[1]})
+    rank = {position: index for index, position in enumerate(order) if position <= tau}
+    late_first, early_first = _cells(first, ends[0], rank)
+    late_second, early_second = _cells(second, ends[1], rank)
+    after = 2 * len(rank) - 1
+    rounded = _table(late_first, late_second, after)
+    if first.cost == second.cost:
+        return Tables(rounded, rounded, rounded, shared_grid=True)
+    return Tables(
+        rounded=rounded,
+        latest=_table(late_first, early_second, after),
+        earliest=_table(early_first, late_second, after),
+        shared_grid=False,
+    )
+
+
+def overlapping_share(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> float:
+    """Share of all pairs with both reached whose order the evaluations do not tell.
+
+    On a shared grid these are the ties; on two grids the pairs whose intervals overlap.
+    """
+    pairs = first.times.members * second.times.members
+    ends = [side.times.hits[side.times.hits <= horizon // side.cost] for side in (first, second)]
+    if not all(len(end) for end in ends):
+        return 0.0
+    ratio = first.cost / second.cost
+    # (e-1, e] * ratio overlaps (f-1, f] where f > (e-1) * ratio and f - 1 < e * ratio.
+    cells, members = np.unique(ends[0], return_counts=True)
+    overlaps = 0
+    for cell, count in zip(cells.tolist(), members.tolist(), strict=True):
+        low = np.searchsorted(ends[1], math.floor((cell - 1) * ratio), side="right")
+        high = np.searchsorted(ends[1], math.ceil(cell * ratio), side="right")
+        overlaps += count * int(high - low)
+    return overlaps / pairs
+
+
+def _positions(side: ClockTimes, unit: Fraction) -> list[int]:
+    """Where evaluations 0..last lie, in `unit`s: Python's integers, since 64 bits may overflow."""
+    step = int(side.cost / unit)
+    return [evaluation * step for evaluation in range(side.times.last + 1)]
+
+
+def _cells(side: ClockTimes, ends: list[int], rank: dict[int, int]) -> tuple[Integers, Integers]:
+    """Each member's cell if its time is the end of its interval, and if just after the beginning.
+
+    Cell 2r is the r-th edge itself, 2r + 1 the open stretch behind it; the last edge is the horizon
+    and what lies behind it is 'not by the horizon'.
+    """
+    after = 2 * len(rank) - 1
+    late = [2 * rank[end] if end in rank else after for end in ends[1:]]
+    early = [2 * rank[end] + 1 if end in rank else after for end in ends[:-1]]
+    index = np.where(side.times.reached, side.times.evaluation - 1, side.times.last)
+    return (
+        np.array([*late, after], dtype=np.int64)[index],
+        np.array([*early, after], dtype=np.int64)[index],
+    )
+
+
+def _table(first: Integers, second: Integers, after: int) -> Table:
+    """Counts over the occupied cells and the last one, which stays even when nobody is in it."""
+    cells = np.concatenate([first, second, [after]])
+    occupied, index = np.unique(cells, return_inverse=True)
+    return Table(
+        first=np.bincount(index[: len(first)], minlength=len(occupied)),
+        second=np.bincount(index[len(first) : -1], minlength=len(occupied)),
+    )

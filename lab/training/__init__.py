@@ -1,0 +1,1 @@
+"""Training: one member without a member axis, mapped over lanes once, driven by one impure loop."""

@@ -1,0 +1,65 @@
+"""Data on the device for the whole run, in its storage type."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.data.loading import DataArrays, Split
+
+EVALUATION_BATCH = 64
+
+
+class Examples(NamedTuple):
+    """N examples: `inputs` uint8 [N, H, W, C], `targets` uint8 [N, H, W] or int32 [N]."""
+
+    inputs: jax.Array
+    targets: jax.Array
+
+
+class Chunks(NamedTuple):
+    """A whole split in equal chunks [chunks, B, ...]; `weights` is 0 on padding, else 1."""
+
+    inputs: jax.Array
+    targets: jax.Array
+    weights: jax.Array
+
+
+class Resident(NamedTuple):
+    """What a compiled program reads."""
+
+    train: Examples
+    validation: Chunks
+
+
+def make_resident(data: DataArrays) -> Resident:
+    """Copies both splits to the default device; the validation split is padded, never cut."""
+    return Resident(
+        train=Examples(jnp.asarray(data.train.inputs), jnp.asarray(data.train.targets)),
+        validation=_chunks(data.validation),
+    )
+
+
+def to_float(inputs: jax.Array) -> jax.Array:
+    """uint8 images to float32 in [0, 1]."""
+    return inputs.astype(jnp.float32) / 255.0
+
+
+def _chunks(split: Split) -> Chunks:
+    total = len(split.inputs)
+    count = math.ceil(total / EVALUATION_BATCH)
+    size = math.ceil(total / count)
+    padding = count * size - total
+
+    def chunked(array: np.ndarray) -> jax.Array:
+        padded = np.concatenate([array, np.repeat(array[:1], padding, axis=0)])
+        return jnp.asarray(padded.reshape(count, size, *array.shape[1:]))
+
+    weights = np.concatenate([np.ones(total, np.float32), np.zeros(padding, np.float32)])
+    return Chunks(
+        inputs=chunked(split.inputs),
+        targets=chunked(split.targets),
+        weights=jnp.asarray(weights.reshape(count, size)),
+    )

@@ -1,0 +1,133 @@
+"""The study's answer in one sentence.
+
+Declared beforehand as the answer: the hardest target, in steps; FLOPs are told besides, since
+"faster" may mean either. Where steps are not asked for, the study's first clock takes their place.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lab.statistics.multiplicity import holm
+from lab.verdicts import language
+from lab.verdicts.decision import Modifier, Verdict
+from lab.verdicts.findings import Finding
+from lab.words import Clock
+
+_OPENINGS = {
+    Verdict.SMALLER_FASTER: "Yes for this pair, which proves nothing about other pairs",
+    Verdict.LARGER_FASTER: "Not always",
+    Verdict.CROSSING: "Not at every point of training",
+    Verdict.EQUIVALENT: "No difference that matters here",
+    Verdict.UNDECIDED: "Not settled",
+    Verdict.NOT_REACHED: "Not answered",
+    Verdict.GRID_TOO_COARSE: "Not answered",
+}
+_TALLY = {
+    Verdict.SMALLER_FASTER: "the smaller net was faster in {}",
+    Verdict.LARGER_FASTER: "the larger in {}",
+    Verdict.CROSSING: "the lead changed in {}",
+    Verdict.EQUIVALENT: "the two were equivalent in {}",
+    Verdict.UNDECIDED: "{} undecided",
+    Verdict.NOT_REACHED: "{} never reached",
+    Verdict.GRID_TOO_COARSE: "{} on too coarse a grid",
+}
+
+
+def answer(findings: Sequence[Finding]) -> str:
+    """From the findings of all contrasts, clocks and targets of a study; the hardest comes last."""
+    if not findings:
+        return "No answer: the study declares no contrast."
+    main = Clock.STEPS if any(one.clock is Clock.STEPS for one in findings) else findings[0].clock
+    chosen = _hardest(findings, main)
+    beside = _hardest(findings, Clock.FLOPS) if main is not Clock.FLOPS else []
+    if len(chosen) == 1:
+        return _of_one(chosen[0], beside)
+    return _of_many(chosen, beside)
+
+
+def _hardest(findings: Sequence[Finding], clock: Clock) -> list[Finding]:
+    """One finding a contrast, in the order of the study."""
+    by_contrast = {
+        (one.smaller.summary.name, one.larger.summary.name): one
+        for one in findings
+        if one.clock is clock
+    }
+    return list(by_contrast.values())
+
+
+def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
+    parts = [f"in {language.clock_name(finding.clock)}, {language.headline(finding)}"]
+    if Modifier.INCOMPLETE in finding.decision.modifiers:
+        return f"Not settled: {parts[0]}."
+    parts += [_in_flops(other, finding) for other in beside]
+    parts += [f"measured {language.claim(finding)}"]
+    return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
+
+
+def _in_flops(other: Finding, finding: Finding) -> str:
+    verdict = other.decision.verdict
+    pairs = language.share_of_pairs(other.decision)
+    if verdict is finding.decision.verdict:
+        told = "" if verdict is Verdict.NOT_REACHED else f" ({pairs})"
+        return f"counted in FLOPs the verdict is the same{told}"
+    words = {
+        Verdict.SMALLER_FASTER: f"the smaller net was faster (first in {pairs})",
+        Verdict.LARGER_FASTER: f"the larger net was faster (first in {pairs})",
+        Verdict.CROSSING: "the lead changes in the course of training",
+        Verdict.EQUIVALENT: f"the two are equivalent (smaller first in {pairs})",
+        Verdict.UNDECIDED: f"it is undecided (smaller first in {pairs})",
+        Verdict.NOT_REACHED: "neither reached the target within the common budget",
+        Verdict.GRID_TOO_COARSE: "the evaluations are too far apart to tell",
+    }
+    return f"but counted in FLOPs, {words[verdict]}"
+
+
+def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
+    first = findings[0]
+    parts = [
+        f"of {len(findings)} pairs of sizes, in {language.clock_name(first.clock)} to "
+        f"{language.goal(first)}, {_tally(findings)}"
+    ]
+    if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):
+        return f"Not settled, members are still missing: {parts[0]}."
+    if beside:
+        parts += [f"counted in FLOPs, {_tally(beside)}"]
+    claims = {language.claim(one) for one in findings}
+    parts += [
+        f"measured {language.claim(first)}"
+        if len(claims) == 1
+        else "measured as configured, at rates not tuned for each size: no claim about size in "
+        "general"
+    ]
+    return f"{_opening(findings)}: {'; '.join(parts)}."
+
+
+def _opening(findings: Sequence[Finding]) -> str:
+    """'Always' and 'not always' by section 3's rules, over all pairs in the tested set."""
+    margins = findings[0].margins
+    verdicts = [one.decision.verdict for one in findings]
+    adjusted = holm([one.decision.p_value for one in findings])
+    refuted = [
+        p_value
+        for verdict, p_value in zip(verdicts, adjusted, strict=True)
+        if verdict is Verdict.LARGER_FASTER and p_value <= margins.alpha_win
+    ]
+    if set(verdicts) == {Verdict.SMALLER_FASTER}:
+        return "Yes in every tested pair, which proves nothing about others"
+    if refuted:
+        return f"Not always (Holm's p {_p_value(min(refuted))} over the {len(findings)} pairs)"
+    if Verdict.LARGER_FASTER in verdicts:
+        return "Perhaps not always, though no single pair shows it after Holm's correction"
+    return "Not settled"
+
+
+def _tally(findings: Sequence[Finding]) -> str:
+    counts = Counter(one.decision.verdict for one in findings)
+    told = [text.format(counts[verdict]) for verdict, text in _TALLY.items() if counts[verdict]]
+    if counts[Verdict.LARGER_FASTER] and not counts[Verdict.SMALLER_FASTER]:
+        told[0] = f"the larger net was faster in {counts[Verdict.LARGER_FASTER]}"
+    return ", ".join(told)
+
+
+def _p_value(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"

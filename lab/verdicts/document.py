@@ -1,0 +1,53 @@
+"""verdict.json, schema 1: a study's verdict as text and back.
+
+The keys are the contract of DESIGN.md: the fields of the dataclasses, a contrast's decision laid
+flat among its names. Numbers are finite; what was not reached or not measured is null.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import cattrs
+
+from lab.errors import UsageError
+from lab.verdicts.decision import Decision
+from lab.verdicts.judge import StudyVerdict
+
+VERDICT_SCHEMA = 1
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
+_DECISION_KEYS = [field.name for field in dataclasses.fields(Decision)]
+
+
+def to_json(verdict: StudyVerdict) -> str:
+    """Indented JSON; ValueError if a number is not finite."""
+    document: dict[str, Any] = {"schema": VERDICT_SCHEMA, **_CONVERTER.unstructure(verdict)}
+    document["contrasts"] = [_flattened(contrast) for contrast in document["contrasts"]]
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> StudyVerdict:
+    """What `to_json` wrote, equal to the verdict; UsageError on anything else."""
+    try:
+        document = json.loads(text)
+        if document.pop("schema") != VERDICT_SCHEMA:
+            raise UsageError(f"the verdict's schema is not {VERDICT_SCHEMA}, which this lab reads")
+        document["contrasts"] = [_nested(contrast) for contrast in document["contrasts"]]
+        return _CONVERTER.structure(document, StudyVerdict)
+    except cattrs.BaseValidationError as error:
+        reasons = "; ".join(cattrs.transform_error(error))
+        raise UsageError(f"the verdict does not fit its schema: {reasons}") from error
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise UsageError(f"this is not a verdict.json: {error}") from error
+
+
+def _flattened(contrast: dict[str, Any]) -> dict[str, Any]:
+    names = {key: value for key, value in contrast.items() if key != "decision"}
+    return names | contrast["decision"]
+
+
+def _nested(contrast: dict[str, Any]) -> dict[str, Any]:
+    decision = {key: contrast[key] for key in _DECISION_KEYS}
+    rest = {key: value for key, value in contrast.items() if key not in _DECISION_KEYS}
+    return {**rest, "decision": decision}

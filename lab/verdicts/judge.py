@@ -1,0 +1,172 @@
+"""From a study's records to its verdict: every contrast, on every clock, at every target."""
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from lab.records.cohort import CohortRecords
+from lab.specs import CohortSpec, ContrastSpec, Margins, StudySpec
+from lab.statistics.quantiles import quantile_time
+from lab.statistics.times import ClockTimes, Times
+from lab.verdicts import language
+from lab.verdicts.answer import answer
+from lab.verdicts.decision import Decision, Modifier, Side, Verdict, decide
+from lab.verdicts.findings import CohortSummary, Entrant, Finding
+from lab.words import Clock, Metric, Outcome
+
+PERMUTATION_SEED = 20_260_728
+"""The address of every permutation that a verdict draws: the same records, the same verdict."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ContrastVerdict:
+    """One smaller cohort against one larger, on one clock, at one target, in facts and in words."""
+
+    smaller: str
+    larger: str
+    clock: Clock
+    metric: Metric
+    target: float
+    decision: Decision
+    claim: str
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StudyVerdict:
+    """The answer, what it was made of, and the margins declared beforehand."""
+
+    question: str
+    answer: str
+    cohorts: tuple[CohortSummary, ...]
+    contrasts: tuple[ContrastVerdict, ...]
+    margins: Margins
+
+
+def judge(study: StudySpec, records: Mapping[str, CohortRecords]) -> StudyVerdict:
+    """The verdict on a study; `records` holds every cohort of it by name.
+
+    While members are missing every contrast is undecided: those that end first are the quick ones.
+    """
+    findings = [
+        _find(study, records, contrast, clock, index)
+        for contrast in study.contrasts
+        for clock in study.clocks
+        for index in range(len(study.cohort(contrast.smaller).target.thresholds))
+    ]
+    return StudyVerdict(
+        question=study.question,
+        answer=answer(findings),
+        cohorts=tuple(summarise(records[cohort.name]) for cohort in study.cohorts),
+        contrasts=tuple(_contrast_verdict(finding) for finding in findings),
+        margins=study.margins,
+    )
+
+
+def times_to(records: CohortRecords, threshold: int = -1) -> Times:
+    """The cohort's times to one of its thresholds, the hardest by default."""
+    return Times(
+        evaluation=records.hit[:, threshold],
+        reached=records.reached[:, threshold],
+        last=records.spec.evaluations - (records.spec.target.sustain - 1),
+    )
+
+
+def cost_per_evaluation(records: CohortRecords, clock: Clock) -> Fraction:
+    """What training from one evaluation to the next costs on a clock; exact.
+
+    FLOPs are those of training steps; evaluations are no part of convergence and cost nothing.
+    """
+    spec = records.spec
+    match clock:
+        case Clock.STEPS:
+            return Fraction(spec.eval_every)
+        case Clock.EXAMPLES:
+            return Fraction(spec.eval_every * spec.batch_size)
+        case Clock.FLOPS:
+            return spec.eval_every * Fraction(records.flops_per_step)
+
+
+def summarise(records: CohortRecords) -> CohortSummary:
+    """The cohort's row of the verdict, at its hardest target."""
+    count = {outcome: records.outcome.count(outcome) for outcome in Outcome}
+    median = quantile_time(times_to(records), 0.5, 0.95).scaled(records.spec.eval_every)
+    return CohortSummary(
+        name=records.spec.name,
+        parameters=records.parameters,
+        members=len(records.member),
+        reached=count[Outcome.REACHED],
+        diverged=count[Outcome.DIVERGED],
+        exhausted=count[Outcome.EXHAUSTED],
+        median_steps=median.estimate,
+        flops_per_step=records.flops_per_step,
+        solo_seconds_per_step=None,
+    )
+
+
+def _find(
+    study: StudySpec,
+    records: Mapping[str, CohortRecords],
+    contrast: ContrastSpec,
+    clock: Clock,
+    threshold: int,
+) -> Finding:
+    pair = records[contrast.smaller], records[contrast.larger]
+    sides = [_side(one, clock, threshold) for one in pair]
+    generator = np.random.default_rng(PERMUTATION_SEED)
+    decision = decide(sides[0], sides[1], study.margins, generator)
+    target = pair[0].spec.target
+    finding = Finding(
+        smaller=_entrant(pair[0]),
+        larger=_entrant(pair[1]),
+        clock=clock,
+        metric=target.metric,
+        target=target.thresholds[threshold],
+        sustain=target.sustain,
+        cell=float(max(side.clock.cost for side in sides)),
+        margins=study.margins,
+        decision=decision,
+    )
+    return dataclasses.replace(finding, decision=_qualified(finding, study.clocks))
+
+
+def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
+    """The decision with the modifiers that its data alone cannot know."""
+    decision = finding.decision
+    added = [Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED]
+    # Contrasted cohorts have one batch size (lab.specs), so examples are steps times a constant.
+    if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks:
+        added.append(Modifier.SAME_AS_STEPS)
+    if finding.smaller.unfinished or finding.larger.unfinished:
+        added.append(Modifier.INCOMPLETE)
+        decision = dataclasses.replace(
+            decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
+        )
+    return dataclasses.replace(decision, modifiers=(*decision.modifiers, *added))
+
+
+def _contrast_verdict(finding: Finding) -> ContrastVerdict:
+    return ContrastVerdict(
+        smaller=finding.smaller.summary.name,
+        larger=finding.larger.summary.name,
+        clock=finding.clock,
+        metric=finding.metric,
+        target=finding.target,
+        decision=finding.decision,
+        claim=language.claim(finding),
+        sentence=language.sentence(finding),
+    )
+
+
+def _side(records: CohortRecords, clock: Clock, threshold: int) -> Side:
+    return Side(
+        clock=ClockTimes(times_to(records, threshold), cost_per_evaluation(records, clock)),
+        diverged=records.outcome.count(Outcome.DIVERGED),
+    )
+
+
+def _entrant(records: CohortRecords) -> Entrant:
+    spec: CohortSpec = records.spec
+    return Entrant(summarise(records), spec.optimizer, spec.members)

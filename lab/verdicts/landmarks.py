@@ -1,0 +1,71 @@
+"""Landmarks: how many members of each cohort had reached by a few times fixed beforehand."""
+
+import dataclasses
+from collections.abc import Sequence
+from fractions import Fraction
+
+from lab.statistics import proportions
+from lab.statistics.intervals import Interval
+from lab.statistics.times import ClockTimes
+
+SHARES_OF_HORIZON = tuple(Fraction(percent, 100) for percent in (10, 20, 35, 50, 70, 100))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Landmark:
+    """Shares of the members that had reached by `time` (clock units), and their difference.
+
+    `difference` is smaller less larger: above 0 the smaller cohort is ahead. Its interval holds
+    wherever between two evaluations the times lie; `rounded` takes them at the later evaluation.
+    """
+
+    time: float
+    smaller: float
+    larger: float
+    difference: Interval
+    rounded: Interval
+
+
+def landmark_times(
+    smaller: ClockTimes, larger: ClockTimes, horizon: Fraction
+) -> tuple[Fraction, ...]:
+    """About 10, 20, 35, 50, 70 and 100% of the horizon, on the coarser cohort's grid.
+
+    On a shared grid they are evaluations of both; else at most the finer cohort's cell is cut, and
+    at the horizon, which is not on both grids, the coarser one's.
+    """
+    cell = max(smaller.cost, larger.cost)
+    wanted = [round(share * horizon / cell) for share in SHARES_OF_HORIZON[:-1]]
+    inside = {max(evaluation, 1) * cell for evaluation in wanted}
+    return tuple(sorted({time for time in inside if time < horizon} | {horizon}))
+
+
+def landmarks_at(
+    times: Sequence[Fraction], smaller: ClockTimes, larger: ClockTimes, alpha: float
+) -> tuple[Landmark, ...]:
+    """Newcombe intervals of level 1 - alpha/m each, m the number of landmarks."""
+    level = 1 - alpha / len(times)
+    return tuple(_landmark(time, smaller, larger, level) for time in times)
+
+
+def _landmark(time: Fraction, smaller: ClockTimes, larger: ClockTimes, level: float) -> Landmark:
+    trials = smaller.times.members, larger.times.members
+    certain = smaller.certain_by(time), larger.certain_by(time)
+    possible = smaller.possible_by(time), larger.possible_by(time)
+
+    def difference(first: int, second: int) -> Interval:
+        return proportions.difference((first, trials[0]), (second, trials[1]), level)
+
+    rounded = difference(*certain)
+    return Landmark(
+        time=float(time),
+        smaller=certain[0] / max(trials[0], 1),
+        larger=certain[1] / max(trials[1], 1),
+        difference=Interval(
+            estimate=rounded.estimate,
+            lower=difference(certain[0], possible[1]).lower,
+            upper=difference(possible[0], certain[1]).upper,
+            level=level,
+        ),
+        rounded=rounded,
+    )

@@ -1,0 +1,263 @@
+"""Findings in plain sentences, for a reader who has never seen a survival curve."""
+
+from collections.abc import Callable
+
+from lab.statistics.quantiles import QuantileTime
+from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
+from lab.verdicts.findings import Entrant, Finding
+from lab.verdicts.landmarks import Landmark
+from lab.words import Clock, Metric
+
+_METRICS = {Metric.IOU: "IoU", Metric.ACCURACY: "accuracy", Metric.LOSS: "loss"}
+_CLOCKS = {Clock.STEPS: "steps", Clock.EXAMPLES: "examples", Clock.FLOPS: "FLOPs"}
+_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+_MODIFIERS = {
+    Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
+    Modifier.SMALLER_LESS_RELIABLE: "The smaller net diverged more often: it is less reliable.",
+    Modifier.LARGER_LESS_RELIABLE: "The larger net diverged more often: it is less reliable.",
+    Modifier.GRID_LIMITED: "An evaluation costs the two nets different amounts on this clock, and "
+    "the order within one evaluation, which nobody saw, could change the verdict.",
+    Modifier.SPARSE: "So few members reached it, or so many at one evaluation, that an exact "
+    "permutation test had to agree.",
+    Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
+    "second confirmation.",
+}
+
+
+def clock_name(clock: Clock) -> str:
+    """As it stands in a sentence."""
+    return _CLOCKS[clock]
+
+
+def percent(share: float) -> str:
+    """0.834 as 83%; never 0% or 100% of what is only nearly so."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def amount(value: float, clock: Clock) -> str:
+    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`."""
+    if clock is not Clock.FLOPS:
+        return f"{value:,.0f} {_CLOCKS[clock]}"
+    factor, prefix = next((pair for pair in _PREFIXES if value >= pair[0]), (1, ""))
+    return f"{value / factor:.3g} {prefix}FLOPs"
+
+
+def goal(finding: Finding) -> str:
+    """The target: `IoU 0.75`."""
+    return f"{_METRICS[finding.metric]} {finding.target:g}"
+
+
+def net(entrant: Entrant, word: str) -> str:
+    """`the smaller net (2,903 parameters)`."""
+    return f"the {word} net ({entrant.summary.parameters:,} parameters)"
+
+
+def claim(finding: Finding) -> str:
+    """What the verdict may be claimed of (STATISTICS, section 2): rates were not tuned per size."""
+    rates = [side.optimizer.learning_rate for side in (finding.smaller, finding.larger)]
+    if finding.rates_shared:
+        return (
+            f"at learning rate {rates[0]:g} for both nets, not tuned for each size: no claim about "
+            "size in general"
+        )
+    return (
+        f"as configured, at learning rates {rates[0]:g} (smaller net) and {rates[1]:g} (larger "
+        "net), not tuned with equal effort: no claim about size in general"
+    )
+
+
+def share_of_pairs(decision: Decision, verdict: Verdict | None = None) -> str:
+    """How often the winner came first, else the smaller: `83% [76%, 88%] of random pairs`."""
+    chance = decision.win_probability
+    ends = chance.estimate, chance.lower, chance.upper
+    if (verdict or decision.verdict) is Verdict.LARGER_FASTER:
+        ends = 1 - chance.estimate, 1 - chance.upper, 1 - chance.lower
+    estimate, lower, upper = map(percent, ends)
+    return f"{estimate} [{lower}, {upper}] of random pairs"
+
+
+def headline(finding: Finding) -> str:
+    """The verdict itself, without its clock and without a full stop."""
+    if Modifier.INCOMPLETE in finding.decision.modifiers:
+        return _incomplete(finding)
+    return _HEADLINES[finding.decision.verdict](finding)
+
+
+def sentence(finding: Finding) -> str:
+    """The whole finding as a short paragraph: verdict, uncertainty, counts, margins, horizon."""
+    parts = [f"In {clock_name(finding.clock)}, {headline(finding)}."]
+    if finding.decision.verdict is not Verdict.NOT_REACHED:
+        parts += [_medians(finding), _restricted_mean(finding)]
+    parts += [_counts(finding), *_unseen_order(finding.decision)]
+    parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
+    parts += [_rules(finding), f"Measured {claim(finding)}."]
+    return " ".join(parts)
+
+
+def _smaller_faster(finding: Finding) -> str:
+    return _faster(finding, net(finding.smaller, "smaller"))
+
+
+def _larger_faster(finding: Finding) -> str:
+    return _faster(finding, net(finding.larger, "larger"))
+
+
+def _faster(finding: Finding, winner: str) -> str:
+    negligibly = " negligibly" if Modifier.NEGLIGIBLY in finding.decision.modifiers else ""
+    return (
+        f"{winner} was{negligibly} faster: it reached {goal(finding)} first in "
+        f"{share_of_pairs(finding.decision)}"
+    )
+
+
+def _crossing(finding: Finding) -> str:
+    early, late = crossing_landmarks(finding.decision)
+    words = ("smaller", "larger") if early.difference.above(0) else ("larger", "smaller")
+
+    def shares(landmark: Landmark) -> str:
+        return (
+            f"by {amount(landmark.time, finding.clock)} {percent(landmark.smaller)} of the smaller "
+            f"net's members and {percent(landmark.larger)} of the larger's had reached it"
+        )
+
+    return (
+        f"the answer depends on when one looks: the {words[0]} net was faster to {goal(finding)} "
+        f"early, the {words[1]} later ({shares(early)}, {shares(late)}); the smaller was first in "
+        f"{share_of_pairs(finding.decision)}"
+    )
+
+
+def crossing_landmarks(decision: Decision) -> tuple[Landmark, Landmark]:
+    """The last landmark before the lead changes for the first time, and the first one after."""
+    decided = [each for each in decision.landmarks if each.difference.above(0)]
+    decided += [each for each in decision.landmarks if each.difference.below(0)]
+    decided.sort(key=lambda landmark: landmark.time)
+    leads = [each.difference.above(0) for each in decided]
+    change = leads.index(not leads[0])
+    return decided[change - 1], decided[change]
+
+
+def _equivalent(finding: Finding) -> str:
+    margins = finding.margins
+    return (
+        f"the two nets are equivalent within the margins: the smaller reached {goal(finding)} "
+        f"first in {share_of_pairs(finding.decision)} (margin: 50% ± {100 * margins.delta:g} "
+        "points), and at no landmark do the shares that had reached it differ by "
+        f"{100 * margins.delta_incidence:g} points or more"
+    )
+
+
+def _undecided(finding: Finding) -> str:
+    decision = finding.decision
+    text = (
+        f"it is undecided which net reaches {goal(finding)} first: the smaller did in "
+        f"{share_of_pairs(decision)}"
+    )
+    if Modifier.GRID_LIMITED in decision.modifiers:
+        return f"{text}; not more members but evaluations closer together would settle it"
+    if decision.more_members is None:
+        return f"{text}; how many members would settle it cannot be told from these"
+    return (
+        f"{text}; about {decision.more_members:,} more members of each net would settle "
+        f"{decision.more_for}, if the estimate holds"
+    )
+
+
+def _not_reached(finding: Finding) -> str:
+    return (
+        f"no member of either net reached {goal(finding)} within "
+        f"{amount(finding.decision.horizon, finding.clock)}, so nothing is known about which is "
+        "faster: an easier target or a larger budget is needed"
+    )
+
+
+def _grid_too_coarse(finding: Finding) -> str:
+    return (
+        f"nearly all members of both nets reached {goal(finding)} within one evaluation "
+        f"({amount(finding.cell, finding.clock)}) of each other: the two differ by less than that, "
+        "and evaluations closer together are needed to see by how much"
+    )
+
+
+def _incomplete(finding: Finding) -> str:
+    missing = finding.smaller.unfinished + finding.larger.unfinished
+    planned = finding.smaller.planned + finding.larger.planned
+    return (
+        f"there is no verdict yet on {goal(finding)}: {missing} of {planned} members have not "
+        "ended, and those that end first are the quick ones"
+    )
+
+
+_HEADLINES: dict[Verdict, Callable[[Finding], str]] = {
+    Verdict.SMALLER_FASTER: _smaller_faster,
+    Verdict.LARGER_FASTER: _larger_faster,
+    Verdict.CROSSING: _crossing,
+    Verdict.EQUIVALENT: _equivalent,
+    Verdict.UNDECIDED: _undecided,
+    Verdict.NOT_REACHED: _not_reached,
+    Verdict.GRID_TOO_COARSE: _grid_too_coarse,
+}
+
+
+def _medians(finding: Finding) -> str:
+    middle = QUANTILES.index(0.5)
+    decision = finding.decision
+
+    def median(quantile: QuantileTime) -> str:
+        if quantile.estimate is None:
+            return "not reached by half of the members"
+        return amount(quantile.estimate, finding.clock)
+
+    return (
+        f"Median time: smaller {median(decision.quantiles_smaller[middle])}, larger "
+        f"{median(decision.quantiles_larger[middle])}."
+    )
+
+
+def _restricted_mean(finding: Finding) -> str:
+    ratio, horizon = finding.decision.rmst_ratio, amount(finding.decision.horizon, finding.clock)
+    return (
+        f"Mean time, a member that had not reached it by {horizon} counting as {horizon}: the "
+        f"smaller's is {ratio.estimate:.2f} [{ratio.lower:.2f}, {ratio.upper:.2f}] times the "
+        "larger's."
+    )
+
+
+def _counts(finding: Finding) -> str:
+    decision, sides = finding.decision, (finding.smaller.summary, finding.larger.summary)
+    horizon = amount(decision.horizon, finding.clock)
+    return (
+        f"Within {horizon}, {decision.reached_smaller} of {sides[0].members} smaller and "
+        f"{decision.reached_larger} of {sides[1].members} larger members reached it; in all, "
+        f"{sides[0].diverged} and {sides[1].diverged} diverged, which counts as never."
+    )
+
+
+def _unseen_order(decision: Decision) -> list[str]:
+    unseen = decision.win_probability.highest - decision.win_probability.lowest
+    if unseen <= 0:
+        return []
+    return [
+        f"For {percent(unseen)} of the pairs the evaluations do not show who was first; the "
+        "brackets allow for either."
+    ]
+
+
+def _rules(finding: Finding) -> str:
+    margins = finding.margins
+    return (
+        f"Brackets are {100 * (1 - margins.alpha_win):g}% intervals; ties count half. Declared "
+        f"before the run: equivalent means within {100 * margins.delta:g} points of 50% of the "
+        f"pairs and {100 * margins.delta_incidence:g} points of the share that has reached it, "
+        f"with at least {100 * margins.minimum_reached:g}% of either net's members there; the "
+        f"horizon of {amount(finding.decision.horizon, finding.clock)} is the smaller of the two "
+        f"budgets{_lost_to_sustain(finding.sustain)}."
+    )
+
+
+def _lost_to_sustain(sustain: int) -> str:
+    if sustain == 1:
+        return ""
+    return f", less its end, where {sustain} evaluations in a row can no longer start"

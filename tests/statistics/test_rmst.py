@@ -1,0 +1,97 @@
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
+from lifelines.utils import restricted_mean_survival_time
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+from lab.statistics.rmst import restricted_mean, rmst_difference, rmst_ratio
+from lab.statistics.times import ClockTimes, Times
+
+LEVEL = 0.95
+HORIZON = Fraction(20)
+hits = st.lists(st.none() | st.integers(1, 20), min_size=1, max_size=9)
+
+
+def clock(evaluations, cost=1):
+    return ClockTimes(Times.of(evaluations, last=20), Fraction(cost))
+
+
+def drawn(seed, members):
+    generator = np.random.default_rng(seed)
+    return [int(hit) if hit <= 20 else None for hit in generator.integers(1, 27, members)]
+
+
+def test_never_counts_as_the_horizon_and_is_not_left_out():
+    mean = restricted_mean(clock([2, 4, None, None]), Fraction(10))
+    assert mean.mean == (2 + 4 + 10 + 10) / 4
+    # Sample variance 17 over 4 members: SE squared, not the variance of min(T, horizon).
+    assert mean.variance == pytest.approx(17 / 4)
+
+
+def test_mean_is_the_area_under_lifelines_survival_curve():
+    hit = drawn(1, 60)
+    observed = [one is not None for one in hit]
+    fitter = KaplanMeierFitter().fit([one or 20 for one in hit], observed)
+    wanted = restricted_mean_survival_time(fitter, t=20)
+    assert restricted_mean(clock(hit), HORIZON).mean == pytest.approx(wanted, rel=1e-6)
+
+
+def test_difference_is_welchs():
+    first, second = drawn(2, 30), drawn(3, 45)
+    restricted = [np.array([hit or 20 for hit in one], float) for one in (first, second)]
+    comparison = CompareMeans(*map(DescrStatsW, restricted))
+    wanted = comparison.tconfint_diff(alpha=1 - LEVEL, usevar="unequal")
+    here = rmst_difference(
+        restricted_mean(clock(first), HORIZON), restricted_mean(clock(second), HORIZON), LEVEL
+    )
+    np.testing.assert_allclose((here.lower, here.upper), wanted, rtol=1e-6)
+
+
+def test_ratio_by_hand():
+    # Means 5 and 10, sample variances 60/89 over 90 members each, in relation to the squared means;
+    # Welch's degrees 131, whose 97.5% quantile of t is 1.978.
+    ratio = rmst_ratio(
+        restricted_mean(clock([4, 5, 6] * 30), HORIZON),
+        restricted_mean(clock([9, 10, 11] * 30), HORIZON),
+        LEVEL,
+    )
+    relative = [60 / 89 / 90 / mean**2 for mean in (5, 10)]
+    assert 89 * sum(relative) ** 2 / sum(each**2 for each in relative) == pytest.approx(
+        131, abs=0.5
+    )
+    reach = 1.978 * math.sqrt(sum(relative))
+    assert ratio.estimate == 0.5
+    assert ratio.lower == pytest.approx(0.5 * math.exp(-reach), rel=2e-5)
+    assert ratio.upper == pytest.approx(0.5 * math.exp(reach), rel=2e-5)
+
+
+@given(hits, hits, st.integers(1, 50))
+def test_swapping_inverts_and_rescaling_changes_nothing(one, other, scale):
+    here = [restricted_mean(clock(each), HORIZON) for each in (one, other)]
+    scaled = [restricted_mean(clock(each, scale), HORIZON * scale) for each in (one, other)]
+    ratio, back = rmst_ratio(*here, LEVEL), rmst_ratio(*here[::-1], LEVEL)
+    inverse = (1 / back.estimate, 1 / back.upper, 1 / back.lower)
+    assert (ratio.estimate, ratio.lower, ratio.upper) == pytest.approx(inverse)
+    again = rmst_ratio(*scaled, LEVEL)
+    assert (again.lower, again.upper) == pytest.approx((ratio.lower, ratio.upper))
+    assert 1 / 20 <= ratio.lower <= ratio.estimate <= ratio.upper <= 20
+    difference = rmst_difference(*here, LEVEL)
+    assert -19 <= difference.lower <= difference.estimate <= difference.upper <= 19
+
+
+def test_agreement_is_not_taken_for_certainty():
+    same = restricted_mean(clock([None] * 30), HORIZON)
+    ratio = rmst_ratio(same, same, LEVEL)
+    assert ratio.lower < 0.99
+    assert ratio.upper > 1.01
+
+
+def test_one_member_is_bounded_by_what_the_horizon_allows():
+    one, many = restricted_mean(clock([3]), HORIZON), restricted_mean(clock(drawn(4, 50)), HORIZON)
+    ratio = rmst_ratio(one, many, LEVEL)
+    assert 1 / 20 <= ratio.lower < ratio.estimate < ratio.upper <= 20
