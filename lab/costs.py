@@ -3,16 +3,20 @@
 import jax
 import jax.numpy as jnp
 
+from lab.data.loading import Split
 from lab.training.member import Member
 from lab.training.resident import Examples
 
 
-def flops_per_step(member: Member, train: Examples) -> float:
+def flops_per_step(member: Member, train: Split) -> float:
     """Floating-point operations of one training step of one member, as XLA counts them.
 
     Forward and backward pass, optimizer and normalisation; evaluation is left out. Counted on the
     program before optimisation, so that it does not depend on the device or the number of lanes.
     """
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
-    analysis = jax.jit(member.step).lower(state, train).cost_analysis()
+    examples = Examples(
+        *(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in (train.inputs, train.targets))
+    )
+    analysis = jax.jit(member.step).lower(state, examples).cost_analysis()
     return float(analysis["flops"])

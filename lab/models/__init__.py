@@ -1,6 +1,12 @@
 """Spec to Flax module, one family a file."""
 
-from lab.models.build import build_model, count_parameters, example_input
+from lab.models.build import build_model, check_image_shape, count_parameters, example_input
 from lab.models.sizing import match_unet_width
 
-__all__ = ["build_model", "count_parameters", "example_input", "match_unet_width"]
+__all__ = [
+    "build_model",
+    "check_image_shape",
+    "count_parameters",
+    "example_input",
+    "match_unet_width",
+]

@@ -108,9 +108,7 @@ def _shifted_sum(x: jax.Array, kernel: jax.Array, strides: Pair, pads: Padding) 
     """Windows times scalars per channel, summed: XLA fuses all of it into one pass over `x`."""
     h, w, c = kernel.shape
     taps = kernel.reshape(h * w, 1, 1, 1, c)
-    terms = [
-        view * tap for view, tap in zip(_windows(x, (h, w), strides, pads), taps, strict=True)
-    ]
+    terms = [view * tap for view, tap in zip(_windows(x, (h, w), strides, pads), taps, strict=True)]
     return functools.reduce(lax.add, terms)
 
 

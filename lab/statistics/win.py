@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special
 
 from lab.statistics import intervals
 from lab.statistics.intervals import Floats, Interval
@@ -29,9 +28,29 @@ class Placement:
         return (self.estimate <= 0) | (self.estimate >= 1)
 
     @property
+    def effective(self) -> Floats:
+        """How many independent pairs carry as much information: p(1-p)/variance, within bounds.
+
+        Never fewer than the smaller cohort's m members, for p is also the mean of m disjoint pairs,
+        averaged over all ways to pair (Birnbaum and Klose 1957). Never more than m(1 + m p(1-p)):
+        where nearly all pairs agree, the sample variance has seen next to nothing.
+        """
+        spread = self.estimate * (1 - self.estimate)
+        pairs = np.maximum(self.fewest, 1)
+        most = pairs * (1 + pairs * spread)
+        found = np.divide(spread, self.variance, out=np.array(most), where=self.variance > 0)
+        return np.clip(found, pairs, most)
+
+    @property
     def statistic(self) -> Floats:
-        """(p - 1/2) in standard errors; it only changes sign when the cohorts swap roles."""
-        return (self.estimate - 0.5) / np.sqrt(self.variance)
+        """(p - 1/2) in standard errors; it only changes sign when the cohorts swap roles.
+
+        The variance is at least (p^2 + (1-p)^2)/(m(m + 1)), what one win and one loss would add
+        to m pairs that agree: agreement makes the statistic large, not infinite.
+        """
+        pairs = np.maximum(self.fewest, 1)
+        floor = (self.estimate**2 + (1 - self.estimate) ** 2) / (pairs * (pairs + 1))
+        return (self.estimate - 0.5) / np.sqrt(np.maximum(self.variance, floor))
 
 
 def placement(first: npt.ArrayLike, second: npt.ArrayLike) -> Placement:
@@ -39,52 +58,49 @@ def placement(first: npt.ArrayLike, second: npt.ArrayLike) -> Placement:
 
     The last cell holds the members with no event by the horizon: never against never is a tie.
     The variance is that of the placements (DeLong, DeLong and Clarke-Pearson 1988; Brunner and
-    Munzel 2000), but at least (p^2 + (1-p)^2)/(m(m + 1)), m the smaller cohort's members: what one
-    win and one loss would add to m pairs that agree. Without that floor the interval at p = .95
-    covers 80% of the time instead of 95% (32 against 512 members). An empty cohort gives 1/2.
+    Munzel 2000). An empty cohort gives 1/2.
     """
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     members_one, members_other = one.sum(-1), other.sum(-1)
     size_one, size_other = np.maximum(members_one, 1), np.maximum(members_other, 1)
-    behind = members_other[..., None] - np.cumsum(other, -1) + other / 2
-    ahead = np.cumsum(one, -1) - one / 2
-    wins, losses = behind / size_other[..., None], ahead / size_one[..., None]
+    # The share of the second behind each cell, and of the first ahead of it: both average to p.
+    behind = (members_other[..., None] - np.cumsum(other, -1) + other / 2) / size_other[..., None]
+    ahead = (np.cumsum(one, -1) - one / 2) / size_one[..., None]
     fewest = np.minimum(members_one, members_other)
-    estimate = np.where(fewest > 0, (one * wins).sum(-1) / size_one, 0.5)
-    from_one = _variance_of_mean(one, wins, estimate, size_one)
-    from_other = _variance_of_mean(other, losses, estimate, size_other)
-    pairs = np.maximum(fewest, 1)
-    floor = (estimate**2 + (1 - estimate) ** 2) / (pairs * (pairs + 1))
+    estimate = np.where(fewest > 0, (one * behind).sum(-1) / size_one, 0.5)
+    from_one = _variance_of_mean(one, behind, estimate, size_one)
+    from_other = _variance_of_mean(other, ahead, estimate, size_other)
     return Placement(
         estimate=estimate,
-        variance=np.maximum(from_one + from_other, floor),
+        variance=from_one + from_other,
         degrees=intervals.welch_degrees(from_one, members_one, from_other, members_other),
         fewest=fewest,
     )
 
 
 def bounds(placed: Placement, level: float) -> tuple[Floats, Floats]:
-    """Lower and upper end of the logit interval, Student's t.
+    """Lower and upper end of the score interval with the effective number of pairs, Student's t.
 
-    Where all pairs went one way the logit is infinite. The smaller cohort's m members make m
-    disjoint pairs, independent of each other, so P(all one way) <= p^m whatever the distributions,
-    and p >= ((1 - level)/2)^(1/m): conservative and exact, as Clopper and Pearson 1934.
+    Wilson 1927 with that number in place of the trials. Not the logit interval: where nearly all
+    pairs agree (p = .99, 32 members a cohort) that is seven times as wide and decides nothing.
+    Where all agree, m disjoint pairs do, so P(all one way) <= p^m whatever the distributions, and
+    p >= ((1 - level)/2)^(1/m), as Clopper and Pearson 1934.
     """
-    inside = np.where(placed.separated, 0.5, placed.estimate)
-    reach = intervals.t_quantile(level, placed.degrees) * np.sqrt(placed.variance)
-    centre, width = scipy.special.logit(inside), reach / (inside * (1 - inside))
+    estimate, z2 = placed.estimate, intervals.t_quantile(level, placed.degrees) ** 2
+    pairs = placed.effective
+    centre = (estimate + z2 / pairs / 2) / (1 + z2 / pairs)
+    inside = estimate * (1 - estimate) / pairs + z2 / pairs**2 / 4
+    reach = np.sqrt(z2 * inside) / (1 + z2 / pairs)
     alone = ((1 - level) / 2) ** (1 / np.maximum(placed.fewest, 1))
-    lower, upper = scipy.special.expit(centre - width), scipy.special.expit(centre + width)
-    lower = np.where(placed.estimate >= 1, alone, np.where(placed.estimate <= 0, 0, lower))
-    upper = np.where(placed.estimate <= 0, 1 - alone, np.where(placed.estimate >= 1, 1, upper))
+    lower = np.where(estimate >= 1, alone, np.where(estimate <= 0, 0, centre - reach))
+    upper = np.where(estimate <= 0, 1 - alone, np.where(estimate >= 1, 1, centre + reach))
     empty = placed.fewest < 1
-    return np.where(empty, 0, lower), np.where(empty, 1, upper)
+    return np.where(empty, 0, np.maximum(lower, 0)), np.where(empty, 1, np.minimum(upper, 1))
 
 
 def p_value(placed: Placement) -> Floats:
-    """Two-sided p-value of p = 1/2: at or below 1 - level where the interval excludes 1/2."""
-    inside = np.where(placed.separated, 0.5, placed.estimate)
-    score = scipy.special.logit(inside) * inside * (1 - inside) / np.sqrt(placed.variance)
+    """Two-sided p-value of p = 1/2: below 1 - level where that interval excludes 1/2."""
+    score = 2 * (placed.estimate - 0.5) * np.sqrt(placed.effective)
     apart = np.minimum(2 * 0.5**placed.fewest, 1)
     value = np.where(placed.separated, apart, intervals.t_two_sided(score, placed.degrees))
     return np.where(placed.fewest < 1, 1, value)

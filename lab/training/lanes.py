@@ -4,11 +4,12 @@ A lane holds one member. When that member ends, the lane takes the next from its
 within the same program, so no member waits for the slowest and the host is never asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lab.specs import CohortSpec
@@ -34,15 +35,16 @@ class Trace(NamedTuple):
 
 
 class LaneProgram(NamedTuple):
-    """`start()` fills the lanes; `advance(lanes, data)` runs one dispatch of E evaluations."""
+    """`empty()` gives free lanes; `advance(lanes, data)` runs one dispatch of E evaluations."""
 
-    start: Callable[[], Lanes]
+    empty: Callable[[], Lanes]
     advance: Callable[[Lanes, Resident], tuple[Lanes, Trace]]
     sharding: NamedSharding
+    replicated: NamedSharding
 
 
 def make_lanes(
-    member: Member, cohort: CohortSpec, lanes: int, evaluations: int, devices: list[jax.Device]
+    member: Member, cohort: CohortSpec, lanes: int, evaluations: int, devices: Sequence[jax.Device]
 ) -> LaneProgram:
     """Compiles lazily, once each; `lanes` must be a multiple of the number of devices.
 
@@ -50,21 +52,22 @@ def make_lanes(
     """
     shards = len(devices)
     width = lanes // shards
-    mesh = Mesh(devices, (AXIS,), axis_types=(AxisType.Auto,))
+    mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
-    def ids(ranks: jax.Array) -> jax.Array:
-        return ranks * shards + jax.lax.axis_index(AXIS).astype(jnp.int32)
+    def empty() -> Lanes:
+        state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
+        return Lanes(
+            states=jax.tree.map(lambda leaf: jnp.zeros((width, *leaf.shape), leaf.dtype), state),
+            active_L=jnp.zeros(width, jnp.bool_),
+            taken_D=jnp.zeros(1, jnp.int32),
+        )
 
-    def start() -> Lanes:
-        taken = ids(jnp.arange(width, dtype=jnp.int32))
-        active_L = taken < cohort.members
-        return Lanes(jax.vmap(member.init)(taken), active_L, active_L.sum(dtype=jnp.int32)[None])
-
-    def refill(lanes: Lanes, ended_L: jax.Array) -> Lanes:
-        """Ended lanes take the next members of the shard, in lane order."""
-        free_L = ended_L & lanes.active_L
-        next_L = ids(lanes.taken_D + jnp.cumsum(free_L, dtype=jnp.int32) - 1)
+    def refill(lanes: Lanes) -> Lanes:
+        """Free lanes take the next members of the shard, in lane order."""
+        free_L = ~lanes.active_L
+        ranks_L = lanes.taken_D + jnp.cumsum(free_L, dtype=jnp.int32) - 1
+        next_L = ranks_L * shards + jax.lax.axis_index(AXIS).astype(jnp.int32)
         takes_L = free_L & (next_L < cohort.members)
 
         def renew(states: MemberState) -> MemberState:
@@ -75,11 +78,11 @@ def make_lanes(
 
         return Lanes(
             states=jax.lax.cond(takes_L.any(), renew, lambda states: states, lanes.states),
-            active_L=lanes.active_L & ~(free_L & ~takes_L),
-            taken_D=lanes.taken_D + takes_L.sum(dtype=jnp.int32)[None],
+            active_L=lanes.active_L | takes_L,
+            taken_D=lanes.taken_D + takes_L.sum(dtype=jnp.int32),
         )
 
-    def evaluation(lanes: Lanes, data: Resident) -> tuple[Lanes, Trace]:
+    def train_and_evaluate(lanes: Lanes, data: Resident) -> tuple[Lanes, Trace]:
         def live(state: MemberState) -> tuple[MemberState, MemberInfo]:
             state, _ = jax.lax.scan(
                 lambda state, _: (member.step(state, data.train), None),
@@ -89,24 +92,25 @@ def make_lanes(
             return member.evaluate(state, data.validation)
 
         states, info = jax.vmap(live)(lanes.states)
-        trace = Trace(info, lanes.active_L)
-        return refill(lanes._replace(states=states), info.ended), trace
+        still_L = lanes.active_L & ~info.ended
+        return lanes._replace(states=states, active_L=still_L), Trace(info, lanes.active_L)
 
-    def idle(lanes: Lanes, data: Resident) -> tuple[Lanes, Trace]:
-        _, shape = jax.eval_shape(evaluation, lanes, data)
+    def rest(lanes: Lanes, data: Resident) -> tuple[Lanes, Trace]:
+        _, shape = jax.eval_shape(train_and_evaluate, lanes, data)
         return lanes, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
 
     def advance(lanes: Lanes, data: Resident) -> tuple[Lanes, Trace]:
         def once(lanes: Lanes, _: None) -> tuple[Lanes, Trace]:
-            return jax.lax.cond(lanes.active_L.any(), evaluation, idle, lanes, data)
+            lanes = refill(lanes)
+            return jax.lax.cond(lanes.active_L.any(), train_and_evaluate, rest, lanes, data)
 
         return jax.lax.scan(once, lanes, length=evaluations)
 
     lane_specs = Lanes(states=split, active_L=split, taken_D=split)
     trace_specs = PartitionSpec(None, AXIS)
     return LaneProgram(
-        start=jax.jit(
-            jax.shard_map(start, mesh=mesh, in_specs=(), out_specs=lane_specs, check_vma=False)
+        empty=jax.jit(
+            jax.shard_map(empty, mesh=mesh, in_specs=(), out_specs=lane_specs, check_vma=False)
         ),
         advance=jax.jit(
             jax.shard_map(
@@ -118,6 +122,7 @@ def make_lanes(
             )
         ),
         sharding=NamedSharding(mesh, split),
+        replicated=NamedSharding(mesh, whole),
     )
 
 

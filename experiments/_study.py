@@ -1,0 +1,116 @@
+"""From a study to its answer on the screen and on disk: the same path for every experiment."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from experiments import _flags
+from lab.data.loading import DataArrays
+from lab.records.reader import read_records
+from lab.records.store import RunFolder, read_environment, read_json
+from lab.reports import text
+from lab.reports.report import write_report
+from lab.specs import DataSpec, StudySpec
+from lab.training.planning import CohortPlan, plan_study
+from lab.training.progress import CohortProgress
+from lab.training.runner import run
+from lab.verdicts import document
+from lab.verdicts.judge import judge
+from lab.words import Outcome
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArrays]) -> None:
+    """Declares, trains, judges, reports."""
+    fingerprint = hashlib.sha256(study.to_json().encode()).hexdigest()
+    with RunFolder.open(_flags.out_folder(experiment, fingerprint), study) as folder:
+        known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
+        plans = plan_study(study, data, _flags.lanes(), known.get("cohorts", {}))
+        folder.write_environment(_session(plans))
+        _say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
+        _say(f"\nRun folder {folder.paths.root}; compiling...")
+        run(plans, data, folder, _Watcher())
+        records = read_records(folder.paths.root)
+        folder.write_verdict(document.to_json(judge(study, records)))
+        page = write_report(folder.paths.root)
+        _say("\n" + text.closing(study, records, read_json(folder.paths.verdict)))
+        _say(f"\nReport: {page}")
+
+
+def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": _flags.command(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "platform": platform.platform(),
+        "devices": [str(device) for device in jax.devices()],
+        "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
+    }
+
+
+class _Watcher:
+    """Prints where members stand: in place on a terminal, else a line every few seconds."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._printed = -SECONDS_BETWEEN_LINES
+        self._in_place = sys.stdout.isatty()
+
+    def __call__(self, cohorts: tuple[CohortProgress, ...]) -> None:
+        now = time.monotonic() - self._started
+        done = all(cohort.done for cohort in cohorts)
+        if not done and not self._in_place and now - self._printed < SECONDS_BETWEEN_LINES:
+            return
+        self._printed = now
+        line = progress_line(cohorts, now)
+        if self._in_place:
+            print(f"\r\033[K{line}", end="\n" if done else "", flush=True)
+        else:
+            _say(line)
+
+
+def progress_line(cohorts: Sequence[CohortProgress], seconds: float) -> str:
+    """One line: time since the start, members of each cohort, time left."""
+    parts = [f"{_clock(seconds)} {_standing(cohort)}" for cohort in cohorts[:1]]
+    parts += [_standing(cohort) for cohort in cohorts[1:]]
+    lefts = [cohort.seconds_left for cohort in cohorts]
+    known = [left for left in lefts if left is not None]
+    if len(known) == len(lefts):
+        left = sum(known)
+        parts.append("done" if left == 0 else f"about {_clock(left)} left")
+    return " | ".join(parts)
+
+
+def _standing(cohort: CohortProgress) -> str:
+    ended = cohort.ended
+    counts = [
+        f"{ended.get(Outcome.REACHED, 0)} reached",
+        f"{cohort.running} running",
+        f"{cohort.waiting} waiting",
+        f"{ended.get(Outcome.EXHAUSTED, 0)} out of budget",
+        f"{ended.get(Outcome.DIVERGED, 0)} diverged",
+    ]
+    shown = counts[:2] + [count for count in counts[2:4] if not count.startswith("0")] + counts[4:]
+    return f"{cohort.name}: " + ", ".join(shown)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,79 @@
+"""Does a MobileNetV2 U-Net of 2,900 parameters converge later than one of 5,000, and is that normal?
+
+    scripts/run                                     # about 4 minutes on 2 CPU cores
+    scripts/run unet_size --dataset=oxford_iiit_pet --image_size=64 --target=0.6
+
+Two cohorts of U-Nets that differ in their width alone learn to find handwritten digits on
+photographs. Every member has its own initial weights and its own order of the data. The time to a
+declared IoU on the whole validation split is compared as two distributions, on the clocks steps,
+examples and FLOPs.
+
+Expect the larger to be first in steps. In FLOPs, of which each of its steps takes more, its lead
+shrinks or is gone. Both at one shared learning rate: no claim about size in general.
+"""
+
+from absl import flags
+
+from experiments import _flags, _study
+from lab.data.loading import load
+from lab.models import match_unet_width
+from lab.specs import CohortSpec, ContrastSpec, StudySpec, cohort_seeds
+from lab.training.devices import use_all_cores
+from lab.words import Metric, Task
+
+QUESTION = (
+    "A MobileNetV2-based U-Net of {small:,} parameters converged later than one of {large:,}. "
+    "Do smaller neural nets always converge faster than larger ones, or is something wrong with it?"
+)
+
+_DATASET = flags.DEFINE_string(
+    "dataset", "digits_on_photographs", "TFDS segmentation set: image and segmentation_mask."
+)
+_FOREGROUND = flags.DEFINE_list("foreground", ["1"], "Mask values that count as foreground.")
+_SMALL = flags.DEFINE_integer("small_parameters", 2900, "Parameters of the smaller network.")
+_LARGE = flags.DEFINE_integer("large_parameters", 5000, "Parameters of the larger network.")
+_EXPANSION = flags.DEFINE_integer("expansion", 3, "Expansion of the inverted residuals.")
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", 0.01, "Learning rate of both cohorts.")
+_BUDGET = flags.DEFINE_integer("budget_steps", 1200, "The most steps a member may take.")
+_EVERY = flags.DEFINE_integer("eval_every", 20, "Steps from one evaluation to the next.")
+_TARGET = flags.DEFINE_list("target", ["0.5", "0.65"], "IoU thresholds; the hardest one decides.")
+
+
+def main() -> None:
+    """Flags to study to answer."""
+    use_all_cores()
+    spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
+    names = ("small", "large")
+    counts = (_SMALL.value, _LARGE.value)
+    _flags.require_increasing("small_parameters, large_parameters", counts)
+    target = _flags.target_spec(Metric.IOU, _TARGET.value)
+    optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
+    data = load(spec, _flags.data_dir())
+    height, width, depth = data.train.inputs.shape[1:]
+    cohorts = tuple(
+        CohortSpec(
+            name=name,
+            data=spec,
+            model=match_unet_width(count, (height, width, depth), _EXPANSION.value),
+            optimizer=optimizer,
+            target=target,
+            batch_size=_flags.BATCH_SIZE.value,
+            budget_steps=_BUDGET.value,
+            eval_every=_EVERY.value,
+            members=_flags.MEMBERS.value,
+            seed=seed,
+        )
+        for name, count, seed in zip(
+            names, counts, cohort_seeds(_flags.SEED.value, len(names)), strict=True
+        )
+    )
+    study = StudySpec(
+        question=QUESTION.format(small=_SMALL.value, large=_LARGE.value),
+        cohorts=cohorts,
+        contrasts=(ContrastSpec(smaller="small", larger="large"),),
+    )
+    _study.run_study("unet_size", study, {spec: data})
+
+
+if __name__ == "__main__":
+    _flags.run_main(main)

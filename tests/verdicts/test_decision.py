@@ -1,0 +1,206 @@
+"""The table of STATISTICS, section 3, row by row, and the laws that any decision obeys."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.specs import Margins
+from lab.statistics.times import ClockTimes, Times
+from lab.verdicts.decision import Modifier, Side, Verdict, decide
+from lab.verdicts.language import crossing_landmarks
+
+LAST = 40
+MIRROR = {
+    Verdict.SMALLER_FASTER: Verdict.LARGER_FASTER,
+    Verdict.LARGER_FASTER: Verdict.SMALLER_FASTER,
+    Modifier.SMALLER_LESS_RELIABLE: Modifier.LARGER_LESS_RELIABLE,
+    Modifier.LARGER_LESS_RELIABLE: Modifier.SMALLER_LESS_RELIABLE,
+}
+
+
+def side(hits, cost=10, diverged=0, last=LAST):
+    return Side(ClockTimes(Times.of(hits, last), Fraction(cost)), diverged)
+
+
+def decided(smaller, larger, margins=None):
+    return decide(smaller, larger, margins or Margins(), np.random.default_rng(0))
+
+
+def lognormal(seed, centre, members, spread=0.4):
+    hits = np.ceil(np.random.default_rng(seed).lognormal(math.log(centre), spread, members))
+    return [int(hit) if hit <= LAST else None for hit in hits]
+
+
+EARLY, LATE = lognormal(1, 12, 64), lognormal(2, 22, 64)
+
+
+def test_row_1_not_reached_even_where_both_agree_perfectly():
+    assert decided(side([None] * 600), side([None] * 600)).verdict is Verdict.NOT_REACHED
+
+
+def test_row_2_all_within_one_evaluation_of_each_other():
+    assert decided(side([7] * 64), side([7] * 64)).verdict is Verdict.GRID_TOO_COARSE
+    # 2 of 64 outside leave 97% of the pairs tied, 8 of 64 88%.
+    assert decided(side([7] * 62 + [9] * 2), side([7] * 64)).verdict is Verdict.GRID_TOO_COARSE
+    other = decided(side([7] * 56 + [9] * 8), side([7] * 64))
+    assert other.verdict is not Verdict.GRID_TOO_COARSE
+
+
+def test_row_3_a_handful_of_members_decides_nothing():
+    found = decided(side([1, 2, 3]), side([10, 11, 12]))
+    assert found.verdict is Verdict.UNDECIDED
+    # 1 of the 20 ways to relabel them is as good, and its mirror.
+    assert found.p_value == pytest.approx(0.1)
+    assert Modifier.SPARSE in found.modifiers
+
+
+def test_row_3_sparse_data_pass_when_the_exact_test_agrees():
+    found = decided(side([None] * 61 + [30] * 3), side(EARLY))
+    assert found.verdict is Verdict.LARGER_FASTER
+    assert found.p_value <= 0.03
+    assert Modifier.SPARSE in found.modifiers
+
+
+def test_row_4_crossing_although_the_win_probability_is_one_half():
+    smaller = [4, 5, 6, 7] * 16 + [34, 35, 36, 37] * 16
+    larger = [18, 19, 20, 21] * 32
+    found = decided(side(smaller), side(larger))
+    assert found.verdict is Verdict.CROSSING
+    assert found.win_probability.estimate == 0.5
+    early, late = crossing_landmarks(found)
+    assert early.difference.estimate > 0 > late.difference.estimate
+    assert early.time < 180 <= late.time
+
+
+def test_rows_5_and_6_name_the_faster():
+    found = decided(side(EARLY), side(LATE))
+    assert found.verdict is Verdict.SMALLER_FASTER
+    assert found.win_probability.lower > 0.5
+    assert found.rmst_ratio.upper < 1
+    assert decided(side(LATE), side(EARLY)).verdict is Verdict.LARGER_FASTER
+
+
+def test_row_5_says_negligibly_where_the_difference_is_within_the_margins():
+    hits = [10, 12, 14, 16, 18, 20, 22, 24] * 250
+    later = [hit + (member // 8 % 4 == 0) * 2 for member, hit in enumerate(hits)]
+    found = decided(side(hits), side(later))
+    assert found.verdict is Verdict.SMALLER_FASTER
+    assert Modifier.NEGLIGIBLY in found.modifiers
+
+
+def test_row_7_equivalent_with_enough_members():
+    hits = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26] * 70
+    assert decided(side(hits), side(hits)).verdict is Verdict.EQUIVALENT
+    assert decided(side(hits[:100]), side(hits[:100])).verdict is Verdict.UNDECIDED
+
+
+def test_row_7_needs_most_members_of_both_to_have_reached():
+    hits = [8, 10, 12, 14, 16, 18, 20, None, None, None] * 70
+    found = decided(side(hits), side(hits))
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.more_members is None
+
+
+def test_row_7_looks_at_landmarks_too():
+    hits = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26] * 70
+    strict = Margins(delta_incidence=0.02)
+    assert decided(side(hits), side(hits), strict).verdict is Verdict.UNDECIDED
+
+
+def test_row_8_names_how_many_members_a_direction_needs():
+    found = decided(side(lognormal(3, 17, 40)), side(lognormal(4, 20, 40)))
+    assert found.verdict is Verdict.UNDECIDED
+    chance = found.win_probability
+    distance, width = abs(chance.estimate - 0.5), (chance.upper - chance.lower) / 2
+    assert found.more_for == "a direction"
+    assert found.more_members == math.ceil(40 * (width / distance) ** 2) - 40 > 0
+
+
+def test_row_8_names_how_many_members_equivalence_needs():
+    hits = [8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
+    found = decided(side(hits * 12), side(hits * 12))
+    assert found.more_for == "equivalence"
+    grown = hits * ((120 + found.more_members) // 10 + 1)
+    assert decided(side(grown), side(grown)).verdict is Verdict.EQUIVALENT
+
+
+def test_diverged_members_count_as_never_and_are_reported():
+    found = decided(side(EARLY[:44] + [None] * 20, diverged=20), side(EARLY))
+    assert Modifier.SMALLER_LESS_RELIABLE in found.modifiers
+    assert found.verdict is Verdict.LARGER_FASTER
+    assert found.reached_smaller < 45
+
+
+def test_grid_limited_direction_is_withheld_on_two_grids():
+    # Within (0, 10] against (0, 13], (10, 20] against (13, 26] and so on: rounding alone makes the
+    # smaller look faster. Ten times the evaluations tell it.
+    hits = [1, 2, 3, 4] * 40
+    found = decided(side(hits, cost=10, last=6), side(hits, cost=13, last=6))
+    assert found.verdict is Verdict.UNDECIDED
+    assert Modifier.GRID_LIMITED in found.modifiers
+    assert found.win_probability.lowest < 0.5 < found.win_probability.estimate
+    assert found.more_for == "a finer evaluation grid"
+    fine = [10 * hit for hit in hits]
+    finer = decided(side(fine, cost=1, last=60), side(fine, cost=Fraction(13, 10), last=60))
+    assert finer.verdict is Verdict.SMALLER_FASTER
+
+
+def test_same_costs_per_evaluation_are_one_grid_on_any_clock():
+    found = decided(side(EARLY, cost=Fraction(1.3e9)), side(LATE, cost=Fraction(1.3e9)))
+    chance = found.win_probability
+    assert chance.lowest == chance.estimate == chance.highest
+
+
+def test_horizon_is_the_smaller_budget_and_later_hits_do_not_count():
+    found = decided(side(EARLY, cost=10), side(LATE, cost=20))
+    assert found.horizon == 400
+    assert found.reached_larger == sum(hit is not None and hit <= 20 for hit in LATE)
+
+
+@pytest.mark.parametrize("members", [(0, 0), (0, 5), (5, 0), (1, 1)])
+def test_no_members_decide_nothing(members):
+    found = decided(side([3] * members[0]), side([4] * members[1]))
+    assert found.verdict is Verdict.UNDECIDED
+
+
+cohorts = st.lists(st.none() | st.integers(1, 12), min_size=1, max_size=40)
+costs = st.sampled_from([Fraction(1), Fraction(3, 2), Fraction(7, 5)])
+
+
+def picture(found):
+    chance = found.win_probability
+    return (chance.lower, chance.estimate, chance.upper, found.rmst_ratio.upper)
+
+
+@settings(deadline=None, max_examples=60)
+@given(cohorts, cohorts, costs, costs, st.integers(0, 1))
+def test_swapping_cohorts_mirrors_the_decision(one, other, cost, cost_other, diverged):
+    first = side(one, cost, diverged * one.count(None), last=12)
+    second = side(other, cost_other, last=12)
+    here, there = decided(first, second), decided(second, first)
+    assert here.verdict is MIRROR.get(there.verdict, there.verdict)
+    assert set(here.modifiers) == {MIRROR.get(each, each) for each in there.modifiers}
+    assert here.p_value == pytest.approx(there.p_value, abs=1e-12)
+    mirrored = [1 - end for end in picture(there)[2::-1]]
+    assert picture(here)[:3] == pytest.approx(mirrored, abs=1e-9)
+    assert here.rmst_ratio.upper == pytest.approx(1 / there.rmst_ratio.lower)
+    assert (here.more_members, here.more_for) == (there.more_members, there.more_for)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cohorts, cohorts, costs, costs, st.sampled_from([2, 7, 10**9]), st.randoms())
+def test_unit_of_time_and_order_of_members_do_not_matter(
+    one, other, cost, cost_other, scale, random
+):
+    plain = decided(side(one, cost, last=12), side(other, cost_other, last=12))
+    random.shuffle(one)
+    random.shuffle(other)
+    scaled = decided(side(one, cost * scale, last=12), side(other, cost_other * scale, last=12))
+    assert (scaled.verdict, scaled.modifiers) == (plain.verdict, plain.modifiers)
+    assert picture(scaled) == pytest.approx(picture(plain))
+    assert scaled.horizon == pytest.approx(plain.horizon * scale)
+    assert scaled.p_value == plain.p_value

@@ -1,0 +1,107 @@
+import math
+
+import numpy as np
+import pytest
+
+from lab.verdicts.decision import Modifier, Verdict
+from lab.words import Clock
+
+
+def drawn(seed, centre, members=64):
+    hits = np.ceil(np.random.default_rng(seed).lognormal(math.log(centre), 0.35, members))
+    return [int(hit) if hit <= 99 else None for hit in hits]
+
+
+FAST, SLOW = drawn(1, 25), drawn(2, 40)
+
+
+def only(verdict, clock, target=0.75):
+    (found,) = [one for one in verdict.contrasts if (one.clock, one.target) == (clock, target)]
+    return found
+
+
+def test_every_contrast_clock_and_target_is_judged_once(judged, made):
+    verdict = judged(a=made(FAST), b=made(SLOW), c=made(SLOW))
+    keys = [(one.smaller, one.larger, one.clock, one.target) for one in verdict.contrasts]
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    assert keys == [
+        (*pair, clock, target) for pair in pairs for clock in Clock for target in (0.6, 0.75)
+    ]
+
+
+def test_horizon_leaves_out_evaluations_where_a_sustained_hit_cannot_start(judged, made):
+    verdict = judged(small=made(FAST), large=made(SLOW, flops_per_step=2e6))
+    # 100 evaluations of 10 steps; 2 in a row cannot start at the last one.
+    assert only(verdict, Clock.STEPS).decision.horizon == 990
+    assert only(verdict, Clock.EXAMPLES).decision.horizon == 990 * 8
+    assert only(verdict, Clock.FLOPS).decision.horizon == 990 * 1e6
+
+
+def test_examples_repeat_steps_and_say_so(judged, made):
+    verdict = judged(small=made(FAST), large=made(SLOW))
+    steps, examples = only(verdict, Clock.STEPS), only(verdict, Clock.EXAMPLES)
+    assert Modifier.SAME_AS_STEPS in examples.decision.modifiers
+    assert Modifier.SAME_AS_STEPS not in steps.decision.modifiers
+    assert "not a second confirmation" in examples.sentence
+    assert steps.decision.win_probability == examples.decision.win_probability
+
+
+def test_costlier_steps_can_turn_the_verdict_in_flops(judged, made):
+    verdict = judged(small=made(SLOW), large=made(FAST, flops_per_step=2.5e6))
+    assert only(verdict, Clock.STEPS).decision.verdict is Verdict.LARGER_FASTER
+    assert only(verdict, Clock.FLOPS).decision.verdict is Verdict.SMALLER_FASTER
+    assert verdict.answer.startswith("Not always: in steps, the larger net")
+    assert "but counted in FLOPs, the smaller net was faster" in verdict.answer
+
+
+@pytest.mark.parametrize(
+    ("rates", "modifier", "words"),
+    [
+        ((0.003, 0.003), Modifier.ONE_SHARED_RATE, "at learning rate 0.003 for both nets"),
+        ((0.003, 0.001), Modifier.AS_CONFIGURED, "as configured, at learning rates 0.003"),
+    ],
+)
+def test_untuned_rates_license_no_claim_about_size(judged, made, rates, modifier, words):
+    verdict = judged(
+        small=made(FAST, learning_rate=rates[0]), large=made(SLOW, learning_rate=rates[1])
+    )
+    found = only(verdict, Clock.STEPS)
+    assert modifier in found.decision.modifiers
+    assert found.claim.startswith(words)
+    for text in (found.claim, found.sentence, verdict.answer):
+        assert "no claim about size in general" in text
+
+
+def test_unfinished_study_has_no_verdict(judged, made):
+    verdict = judged(small=made(FAST[:40], missing=24), large=made(SLOW))
+    assert {one.decision.verdict for one in verdict.contrasts} == {Verdict.UNDECIDED}
+    assert Modifier.INCOMPLETE in only(verdict, Clock.FLOPS).decision.modifiers
+    assert "24 of 128 members have not ended" in verdict.answer
+    assert "faster" not in verdict.answer
+
+
+def test_no_member_ended_yet(judged, made):
+    verdict = judged(small=made([], missing=64), large=made([], missing=64))
+    assert "128 of 128 members have not ended" in verdict.answer
+
+
+def test_cohort_summary_counts_everyone_and_never_the_budget(judged, made):
+    hits = [10] * 5 + [None] * 7
+    verdict = judged(small=made(hits, diverged=3), large=made(SLOW))
+    small, large = verdict.cohorts
+    assert (small.members, small.reached, small.diverged, small.exhausted) == (12, 5, 3, 4)
+    assert small.median_steps is None
+    assert large.median_steps == 10 * sorted(hit or 1000 for hit in SLOW)[31]
+    assert small.solo_seconds_per_step is None
+
+
+def test_easier_target_counts_members_that_never_reached_the_hardest(judged, made):
+    verdict = judged(small=made([None] * 64), large=made([None] * 64))
+    assert only(verdict, Clock.STEPS).decision.verdict is Verdict.NOT_REACHED
+    # Of the made-up members every other one reaches the easier target at evaluation 70.
+    assert only(verdict, Clock.STEPS, target=0.6).decision.reached_smaller == 32
+
+
+def test_judging_twice_gives_the_same_verdict(judged, made):
+    cohorts = {"small": made([None] * 60 + [80] * 4), "large": made(FAST[:30] + [None] * 34)}
+    assert judged(**cohorts) == judged(**cohorts)

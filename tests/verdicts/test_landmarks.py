@@ -1,0 +1,63 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.statistics.proportions import newcombe_bounds
+from lab.statistics.times import ClockTimes, Times, common_horizon
+from lab.verdicts.landmarks import landmark_times, landmarks_at
+
+
+def clock(hits, cost, last):
+    return ClockTimes(Times.of(hits, last), Fraction(cost))
+
+
+def test_shared_grid_has_the_six_shares_of_the_horizon():
+    side = clock([1], 10, 100)
+    times = landmark_times(side, side, side.budget)
+    assert times == (100, 200, 350, 500, 700, 1000)
+
+
+def test_two_grids_have_the_coarser_ones_evaluations_and_the_horizon():
+    fine, coarse = clock([1], 10, 100), clock([1], 17, 100)
+    times = landmark_times(fine, coarse, fine.budget)
+    assert times[-1] == 1000
+    assert all(time % 17 == 0 for time in times[:-1])
+    np.testing.assert_allclose(np.array(times, float), (100, 200, 350, 500, 700, 1000), atol=8.5)
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.fractions(min_value="1/9", max_value=50),
+    st.fractions(min_value="1/9", max_value=50),
+)
+def test_landmarks_ascend_within_the_horizon_and_mirror(last, last_other, cost, cost_other):
+    one, other = clock([1], cost, last), clock([1], cost_other, last_other)
+    horizon = common_horizon(one, other)
+    times = landmark_times(one, other, horizon)
+    assert list(times) == sorted(set(times))
+    assert 0 < times[0] <= times[-1] == horizon
+    assert len(times) <= 6
+    assert times == landmark_times(other, one, horizon)
+
+
+def test_intervals_share_the_error_among_the_landmarks():
+    side, other = clock([1, 2, None, 4], 1, 4), clock([3, 3, 3, 3, None], 1, 4)
+    found = landmarks_at((Fraction(2), Fraction(4)), side, other, alpha=0.02)
+    assert [landmark.difference.level for landmark in found] == [0.99, 0.99]
+    wanted = newcombe_bounds((2, 4), (0, 5), 0.99)
+    difference = found[0].difference
+    assert (difference.lower, difference.upper) == pytest.approx(wanted)
+    assert (found[0].smaller, found[0].larger, difference.estimate) == (0.5, 0.0, 0.5)
+
+
+def test_time_inside_an_interval_widens_the_difference_to_both_orders():
+    # The smaller reached within (0, 2], the larger within (0, 3]; nobody saw who had by 1.
+    side, other = clock([1] * 20, 2, 9), clock([1] * 20, 3, 9)
+    (landmark,) = landmarks_at((Fraction(1),), side, other, alpha=0.02)
+    assert landmark.rounded.inside(-0.3, 0.3)
+    assert landmark.difference.lower < -0.9
+    assert landmark.difference.upper > 0.9
