@@ -1,5 +1,7 @@
 """What a step costs."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -15,8 +17,6 @@ def flops_per_step(member: Member, train: Split) -> float:
     program before optimisation, so that it does not depend on the device or the number of lanes.
     """
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
-    examples = Examples(
-        *(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in (train.inputs, train.targets))
-    )
-    analysis = jax.jit(member.step).lower(state, examples).cost_analysis()
+    examples = jax.eval_shape(Examples, train.inputs, train.targets)
+    analysis: Any = jax.jit(member.step).lower(state, examples).cost_analysis()
     return float(analysis["flops"])

@@ -7,6 +7,7 @@ strings and enums, so that the analysis tower can read a study without JAX.
 import dataclasses
 import json
 import math
+import re
 from typing import Self
 
 import cattrs
@@ -15,6 +16,8 @@ import numpy as np
 
 from lab.errors import UsageError
 from lab.words import TASK_METRICS, Clock, Direction, Metric, Task
+
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 STUDY_SCHEMA = 1
 MAX_EXAMPLES = 2**31 - 1
@@ -40,8 +43,8 @@ class DataSpec:
     """A TFDS data set by name, and what is read of it.
 
     `image_size` resizes every image to a square of that many pixels; None keeps the native size,
-    which must then be the same for all. A split is a TFDS split expression; None takes the set's own
-    `train` and `validation`, or holds the last 15% of `train` out where there is no `validation`.
+    which must then be the same for all. A split is a TFDS split expression; None takes the set's
+    own `train` and `validation`, or holds the last 15% of `train` out where it has no `validation`.
     `foreground` lists the mask values that count as foreground (segmentation only).
     """
 
@@ -179,8 +182,8 @@ class CohortSpec:
 
     def __post_init__(self) -> None:
         _require(
-            bool(self.name) and not set(self.name) & set("/\\\0"),
-            f"cohort name {self.name!r} cannot name a folder; use letters, digits, - and _",
+            _FOLDER_NAME.fullmatch(self.name) is not None,
+            f"cohort name {self.name!r} cannot name a folder; use letters, digits, -, _ and .",
         )
         _require_positive(self, "batch_size", "budget_steps", "eval_every", "members")
         _require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must lie in [0, 2**32)")

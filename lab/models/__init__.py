@@ -1,6 +1,7 @@
 """Spec to Flax module, one family a file."""
 
 from lab.models.build import build_model, check_image_shape, count_parameters, example_input
+from lab.models.initial import initialise
 from lab.models.sizing import match_unet_width
 
 __all__ = [
@@ -8,5 +9,6 @@ __all__ = [
     "check_image_shape",
     "count_parameters",
     "example_input",
+    "initialise",
     "match_unet_width",
 ]

@@ -36,9 +36,10 @@ def check_image_shape(spec: ModelSpec, image_shape: tuple[int, int, int]) -> Non
     """UsageError unless the model can take images of shape (H, W, C)."""
     height, width, _ = image_shape
     if isinstance(spec, UNetSpec) and (height % IMAGE_MULTIPLE or width % IMAGE_MULTIPLE):
+        fitting = IMAGE_MULTIPLE * max(1, width // IMAGE_MULTIPLE)
         raise UsageError(
             f"images are {height}x{width}; the U-Net needs sides that are multiples of "
-            f"{IMAGE_MULTIPLE}: pass --image_size={IMAGE_MULTIPLE * max(1, width // IMAGE_MULTIPLE)}"
+            f"{IMAGE_MULTIPLE}: pass --image_size={fitting}"
         )
 
 

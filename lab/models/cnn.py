@@ -22,7 +22,6 @@ class CNN(nn.Module):
                 self.spec.width,
                 (3, 3),
                 strides=1 if layer == 0 else 2,
-                kernel_init=nn.initializers.he_normal(),
                 conv_general_dilated=conv_general_dilated,
             )(x)
             x = nn.relu(x)

@@ -18,5 +18,5 @@ class MLP(nn.Module):
         del train
         x = x.reshape(x.shape[0], -1)
         for _ in range(self.spec.depth):
-            x = nn.relu(nn.Dense(self.spec.width, kernel_init=nn.initializers.he_normal())(x))
+            x = nn.relu(nn.Dense(self.spec.width)(x))
         return nn.Dense(self.classes)(x)

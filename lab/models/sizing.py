@@ -33,8 +33,8 @@ def match_unet_width(
     if abs(found - parameters) > tolerance * parameters:
         counts = ", ".join(str(count(width)) for width in widths[low : high + 1])
         raise UsageError(
-            f"no width gives {parameters} parameters within {tolerance:.0%}; the nearest counts are "
-            f"{counts}: pass one of them, or another --expansion"
+            f"no width gives {parameters} parameters within {tolerance:.0%}; the nearest counts "
+            f"are {counts}: pass one of them, or another --expansion"
         )
     return UNetSpec(nearest, expansion)
 

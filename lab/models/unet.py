@@ -54,7 +54,7 @@ class MobileNetV2UNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Logits; with `train` the batch's own statistics normalise, and `batch_stats` is updated."""
+        """Logits; `train` normalises by the batch's statistics and updates `batch_stats`."""
         half, quarter, eighth = channels(self.spec.width)
         block = functools.partial(InvertedResidual, expansion=self.spec.expansion)
         norm = functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)

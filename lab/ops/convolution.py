@@ -135,7 +135,7 @@ def _depthwise_backward(
     x, kernel = residuals
     return (
         _depthwise_input_gradient(g, kernel, x.shape[1:3], strides, pads),
-        _depthwise_kernel_gradient(x, g, kernel.shape[:2], strides, pads),
+        _depthwise_kernel_gradient(x, g, (kernel.shape[0], kernel.shape[1]), strides, pads),
     )
 
 

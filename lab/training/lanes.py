@@ -38,7 +38,7 @@ class LaneProgram(NamedTuple):
     """`empty()` gives free lanes; `advance(lanes, data)` runs one dispatch of E evaluations."""
 
     empty: Callable[[], Lanes]
-    advance: Callable[[Lanes, Resident], tuple[Lanes, Trace]]
+    advance: jax.stages.Wrapped
     sharding: NamedSharding
     replicated: NamedSharding
 
@@ -106,18 +106,17 @@ def make_lanes(
 
         return jax.lax.scan(once, lanes, length=evaluations)
 
-    lane_specs = Lanes(states=split, active_L=split, taken_D=split)
-    trace_specs = PartitionSpec(None, AXIS)
+    per_evaluation = PartitionSpec(None, AXIS)
     return LaneProgram(
         empty=jax.jit(
-            jax.shard_map(empty, mesh=mesh, in_specs=(), out_specs=lane_specs, check_vma=False)
+            jax.shard_map(empty, mesh=mesh, in_specs=(), out_specs=split, check_vma=False)
         ),
         advance=jax.jit(
             jax.shard_map(
                 advance,
                 mesh=mesh,
-                in_specs=(lane_specs, whole),
-                out_specs=(lane_specs, trace_specs),
+                in_specs=(split, whole),
+                out_specs=(split, per_evaluation),
                 check_vma=False,
             )
         ),

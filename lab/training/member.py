@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lab.models import build_model, example_input
+from lab.models import build_model, example_input, initialise
 from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
@@ -64,7 +64,7 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
 
     def init(member: jax.Array) -> MemberState:
         key = member_key(cohort.seed, Stream.INIT, member)
-        variables = module.init(key, jnp.zeros(input_shape.shape, input_shape.dtype), train=True)
+        variables = initialise(module, key, input_shape)
         params = variables["params"]
         return MemberState(
             member=member,
@@ -80,12 +80,11 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
     def loss(
         params: Any, batch_stats: Any, inputs: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, Any]:
-        logits, updated = module.apply(
-            {"params": params, "batch_stats": batch_stats},
-            to_float(inputs),
-            train=True,
-            mutable=["batch_stats"],
+        variables = {"params": params, "batch_stats": batch_stats}
+        applied: Any = module.apply(
+            variables, to_float(inputs), train=True, mutable=["batch_stats"]
         )
+        logits, updated = applied
         return task.loss(logits, targets), updated.get("batch_stats", {})
 
     def step(state: MemberState, train: Examples) -> MemberState:
@@ -109,7 +108,7 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
         variables = {"params": state.params, "batch_stats": state.batch_stats}
 
         def tally(chunk: Chunks) -> Sums:
-            logits = module.apply(variables, to_float(chunk.inputs), train=False)
+            logits: Any = module.apply(variables, to_float(chunk.inputs), train=False)
             return task.tally(logits, chunk.targets, chunk.weights)
 
         return task.score(jax.tree.map(lambda sums: sums.sum(), jax.lax.map(tally, validation)))

@@ -46,7 +46,7 @@ class CohortProgress:
             return None
         ended = sum(self.ended.values())
         spent = self.evaluations_before + self.evaluations
-        life = self.budget_evaluations
+        life: float = self.budget_evaluations
         if ended:
             life = min(spent / ended, life)
         left = max(self.members * life - spent, self.running)
@@ -54,7 +54,7 @@ class CohortProgress:
 
 
 class Tally:
-    """Counts one cohort's traces as they come in. A member counts once, however often it is seen."""
+    """Counts one cohort's traces as they come in; a member seen twice counts once."""
 
     def __init__(self, cohort: CohortSpec) -> None:
         """Nothing has run."""

@@ -142,8 +142,8 @@ class _CohortRun:
         self._checkpoints.close()
 
     def _record(self, trace: Trace, dispatch: int, seconds: float) -> None:
-        info, active = trace.info, trace.active
-        ended = active & info.ended
+        info, active = trace.info, np.asarray(trace.active)
+        ended = active & np.asarray(info.ended)
         outcomes = [
             _outcome(reached_K, diverged)
             for reached_K, diverged in zip(info.reached_K[ended], info.diverged[ended], strict=True)
@@ -167,7 +167,7 @@ class _CohortRun:
             diverged_at_step=info.diverged_at[ended],
         )
         self._folder.append(self._cohort.name, dispatch, members, curves)
-        self._tally.add(info.member[ended], outcomes, active, ended, seconds)
+        self._tally.add(np.asarray(info.member)[ended], outcomes, active, ended, seconds)
 
 
 def _outcome(reached_K: np.ndarray, diverged: np.bool_) -> Outcome:

@@ -1,0 +1,83 @@
+"""Which width of an MLP or CNN converges first?
+
+    scripts/run width_race                                            # under a minute on 2 CPU cores
+    scripts/run width_race --architecture=cnn --widths=4,8,16,32
+    scripts/run width_race --dataset=mnist --widths=16,64,256
+
+One cohort a width on a classification set, every member with its own initial weights and its own
+order of the data; each width against the next larger one, on the clocks steps, examples and FLOPs.
+
+Expect wider to be first in steps, and the order to turn in FLOPs, where a wide step costs more. All
+at one shared learning rate: no claim about size in general.
+"""
+
+from absl import flags
+
+from experiments import _flags, _study
+from lab.data.loading import load
+from lab.errors import UsageError
+from lab.specs import CNNSpec, CohortSpec, ContrastSpec, MLPSpec, StudySpec, cohort_seeds
+from lab.training.devices import use_all_cores
+from lab.words import Metric, Task
+
+_DATASET = flags.DEFINE_string(
+    "dataset", "sklearn_digits", "TFDS classification set: image and label."
+)
+_ARCHITECTURE = flags.DEFINE_enum("architecture", "mlp", ["mlp", "cnn"], "Family of networks.")
+_WIDTHS = flags.DEFINE_list(
+    "widths", ["8", "32", "128"], "Units of a layer, or channels of a convolution; two or more."
+)
+_DEPTH = flags.DEFINE_integer("depth", 2, "Hidden layers, or convolutions.")
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", 0.003, "Learning rate of every cohort.")
+_BUDGET = flags.DEFINE_integer("budget_steps", 2000, "The most steps a member may take.")
+_EVERY = flags.DEFINE_integer("eval_every", 10, "Steps from one evaluation to the next.")
+_TARGET = flags.DEFINE_list("target", ["0.9", "0.95"], "Accuracies; the hardest one decides.")
+
+
+def main() -> None:
+    """Flags to study to answer."""
+    use_all_cores()
+    widths = _widths()
+    family = MLPSpec if _ARCHITECTURE.value == "mlp" else CNNSpec
+    spec = _flags.data_spec(_DATASET.value, Task.CLASSIFICATION)
+    target = _flags.target_spec(Metric.ACCURACY, _TARGET.value)
+    optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
+    cohorts = tuple(
+        CohortSpec(
+            name=f"width-{width}",
+            data=spec,
+            model=family(width, _DEPTH.value),
+            optimizer=optimizer,
+            target=target,
+            batch_size=_flags.BATCH_SIZE.value,
+            budget_steps=_BUDGET.value,
+            eval_every=_EVERY.value,
+            members=_flags.MEMBERS.value,
+            seed=seed,
+        )
+        for width, seed in zip(widths, cohort_seeds(_flags.SEED.value, len(widths)), strict=True)
+    )
+    names = [cohort.name for cohort in cohorts]
+    study = StudySpec(
+        question=f"Do narrower {_ARCHITECTURE.value.upper()}s always converge faster than wider?",
+        cohorts=cohorts,
+        contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
+    )
+    _study.run_study("width_race", study, {spec: load(spec, _flags.data_dir())})
+
+
+def _widths() -> tuple[int, ...]:
+    try:
+        widths = tuple(int(width) for width in _WIDTHS.value)
+    except ValueError:
+        raise UsageError(
+            f"widths is {','.join(_WIDTHS.value)!r}; it must be whole numbers: pass --widths=8,32"
+        ) from None
+    if len(widths) < 2:
+        raise UsageError(f"widths is {_WIDTHS.value}; a race takes two or more: pass --widths=8,32")
+    _flags.require_increasing("widths", widths)
+    return widths
+
+
+if __name__ == "__main__":
+    _flags.run_main(main)
