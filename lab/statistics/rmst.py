@@ -32,14 +32,25 @@ def restricted_mean(side: ClockTimes, horizon: Fraction) -> RestrictedMean:
     variance over N (STATISTICS, section 0, rule 1). Where all times are equal the variance is that
     of one member at each extreme seen besides, lest certainty be claimed from agreement.
     """
-    shortest, longest = float(min(side.cost, horizon)), float(horizon)
+    longest = float(horizon / side.cost)
+    shortest = min(1.0, longest)
     times = side.restricted(horizon)
     members = len(times)
     mean = float(np.mean(times)) if members else longest
-    spread = float(np.var(times, ddof=1)) if members > 1 else 0.0
-    if spread == 0:
+    # Not var() == 0: the variance of equal floats may be a rounding error above it.
+    if members > 1 and times.min() < times.max():
+        spread = float(np.var(times, ddof=1))
+    else:
         spread = ((mean - shortest) ** 2 + (longest - mean) ** 2) / (members + 1)
-    return RestrictedMean(mean, spread / max(members, 1), members, shortest, longest)
+    # Only here do evaluations become clock units: scaled times that are equal may differ by an ulp.
+    unit = float(side.cost)
+    return RestrictedMean(
+        mean=mean * unit,
+        variance=spread / max(members, 1) * unit**2,
+        members=members,
+        shortest=shortest * unit,
+        longest=longest * unit,
+    )
 
 
 def rmst_difference(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:

@@ -89,9 +89,9 @@ class ClockTimes:
         return int(np.count_nonzero(self.times.hits <= math.ceil(time / self.cost)))
 
     def restricted(self, horizon: Fraction) -> Floats:
-        """min(T, horizon) of every member, in clock units; never counts as the horizon."""
+        """min(T, horizon) of every member, in evaluations; never counts as the horizon."""
         within = self.times.reached & (self.times.evaluation <= horizon // self.cost)
-        return np.where(within, self.times.evaluation * float(self.cost), float(horizon))
+        return np.where(within, self.times.evaluation, float(horizon / self.cost))
 
 
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:

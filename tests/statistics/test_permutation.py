@@ -68,6 +68,13 @@ def test_swapping_cohorts_keeps_the_value_to_the_last_bit(first, second):
     assert 0 < here <= 1
 
 
+def test_swapping_unequal_cohorts_keeps_the_draws():
+    first, second = [6, 4, 4, 5, 3], [9, 9, 9, 9, 20]
+    here = permutation.permutation_p(table(first, second), seeded())
+    assert here == permutation.permutation_p(table(second, first), seeded())
+    assert here > 1 / (permutation.DRAWS + 1)
+
+
 def test_separated_large_cohorts_have_the_smallest_value_that_draws_allow():
     here = permutation.permutation_p(table([50, 0], [0, 50]), seeded())
     assert here == 1 / (permutation.DRAWS + 1)

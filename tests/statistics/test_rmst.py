@@ -84,8 +84,16 @@ def test_swapping_inverts_and_rescaling_changes_nothing(one, other, scale):
     assert -19 <= difference.lower <= difference.estimate <= difference.upper <= 19
 
 
-def test_agreement_is_not_taken_for_certainty():
-    same = restricted_mean(clock([None] * 30), HORIZON)
+def test_a_hit_at_the_horizon_is_not_an_ulp_away_from_never():
+    # 12 * 1.4 is not 16.8 in floating point.
+    side = ClockTimes(Times.of([None, 12], last=12), Fraction(7, 5))
+    assert restricted_mean(side, side.budget).variance > 1
+
+
+# The variance of three times 16.8 is 2e-30 in floating point, not 0.
+@pytest.mark.parametrize(("horizon", "members"), [(HORIZON, 30), (Fraction(84, 5), 3)])
+def test_agreement_is_not_taken_for_certainty(horizon, members):
+    same = restricted_mean(clock([None] * members), horizon)
     ratio = rmst_ratio(same, same, LEVEL)
     assert ratio.lower < 0.99
     assert ratio.upper > 1.01

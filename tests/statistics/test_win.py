@@ -116,6 +116,19 @@ def test_separated_cohorts_have_the_bound_of_as_many_coins_as_the_smaller_has_me
     assert interval.lower**fewest == pytest.approx(0.05)
 
 
+@given(counts, counts)
+def test_information_is_at_least_that_of_the_disjoint_pairs_and_bounded_where_pairs_agree(
+    first, second
+):
+    assume(sum(first) and sum(second))
+    here, fewest = win.placement(first, second), min(sum(first), sum(second))
+    spread = here.estimate * (1 - here.estimate)
+    most = fewest * (1 + fewest * spread)
+    assert fewest <= here.effective <= most
+    if here.variance > 0 and fewest < spread / here.variance < most:
+        assert here.effective == pytest.approx(spread / here.variance)
+
+
 def test_one_member_against_one_decides_nothing():
     interval = win.win_probability(table([1, 0], [0, 1]), LEVEL)
     assert interval.lower < 0.02

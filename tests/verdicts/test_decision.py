@@ -65,6 +65,14 @@ def test_row_3_sparse_data_pass_when_the_exact_test_agrees():
     assert Modifier.SPARSE in found.modifiers
 
 
+def test_row_3_comes_before_row_4():
+    # All of the larger at one evaluation: sparse, and the exact test sees no difference in pairs.
+    found = decided(side([8] * 32 + [36] * 32), side([20] * 64))
+    assert found.landmarks[1].difference.above(0)
+    assert found.landmarks[4].difference.below(0)
+    assert found.verdict is Verdict.UNDECIDED
+
+
 def test_row_4_crossing_although_the_win_probability_is_one_half():
     smaller = [4, 5, 6, 7] * 16 + [34, 35, 36, 37] * 16
     larger = [18, 19, 20, 21] * 32
@@ -82,6 +90,15 @@ def test_rows_5_and_6_name_the_faster():
     assert found.win_probability.lower > 0.5
     assert found.rmst_ratio.upper < 1
     assert decided(side(LATE), side(EARLY)).verdict is Verdict.LARGER_FASTER
+
+
+def test_row_5_yields_to_a_landmark_that_says_otherwise():
+    # Ahead between two landmarks only; at 70% of the horizon a fifth of the smaller is still out.
+    smaller, larger = [21, 22, 23, 24] * 20 + [None] * 20, [25, 26, 27, 28] * 25
+    found = decided(side(smaller), side(larger))
+    assert found.win_probability.lower > 0.5
+    assert found.verdict is Verdict.UNDECIDED
+    assert decided(side(larger), side(smaller)).verdict is Verdict.UNDECIDED
 
 
 def test_row_5_says_negligibly_where_the_difference_is_within_the_margins():
@@ -143,6 +160,7 @@ def test_grid_limited_direction_is_withheld_on_two_grids():
     assert found.verdict is Verdict.UNDECIDED
     assert Modifier.GRID_LIMITED in found.modifiers
     assert found.win_probability.lowest < 0.5 < found.win_probability.estimate
+    assert found.p_value == 1.0
     assert found.more_for == "a finer evaluation grid"
     fine = [10 * hit for hit in hits]
     finer = decided(side(fine, cost=1, last=60), side(fine, cost=Fraction(13, 10), last=60))

@@ -1,0 +1,235 @@
+"""What each network is made of, seen from its parameters, and what it gives."""
+
+import functools
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lab.errors import UsageError
+from lab.models import (
+    build_model,
+    check_image_shape,
+    count_parameters,
+    example_input,
+    initialise,
+    match_unet_width,
+)
+from lab.models.unet import InvertedResidual, MobileNetV2UNet, channels
+from lab.specs import CNNSpec, MLPSpec, ModelSpec, UNetSpec
+
+COLOUR = (32, 32, 3)
+SPECS: dict[str, tuple[ModelSpec, tuple[int, int, int]]] = {
+    "unet": (UNetSpec(0.15), (8, 16, 3)),
+    "mlp": (MLPSpec(8, depth=3), (5, 4, 2)),
+    "cnn": (CNNSpec(4, depth=3), (9, 7, 1)),
+}
+
+
+def shapes_of(module: nn.Module, image: tuple[int, int, int]) -> dict[str, Any]:
+    init = functools.partial(module.init, train=True)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    variables: Any = jax.eval_shape(init, key, example_input(image))
+    return jax.tree.map(lambda leaf: leaf.shape, variables)
+
+
+def block_parameters(inputs: int, outputs: int, expansion: int) -> int:
+    """MobileNetV2's inverted residual: expand, depthwise, project, each with scale and bias."""
+    hidden = inputs * expansion
+    return inputs * hidden + 9 * hidden + hidden * outputs + 2 * (2 * hidden + outputs)
+
+
+def unet_parameters(half: int, quarter: int, eighth: int, expansion: int, colours: int) -> int:
+    """Counted by hand: stem, two blocks down, one at the bottom, two up with skips, head."""
+    blocks = (
+        (half, quarter),
+        (quarter, eighth),
+        (eighth, eighth),
+        (eighth + quarter, quarter),
+        (quarter + half, half),
+    )
+    stem, head = 9 * colours * half + 2 * half, 4 * half + 4
+    return stem + sum(block_parameters(i, o, expansion) for i, o in blocks) + head
+
+
+@pytest.mark.parametrize("wanted", [2900, 5000])
+def test_the_question_s_networks_have_their_parameters(wanted: int) -> None:
+    spec = match_unet_width(wanted, COLOUR, 3)
+    assert abs(count_parameters(spec, COLOUR, 2) - wanted) <= 0.02 * wanted
+    assert count_parameters(spec, COLOUR, 2) == unet_parameters(*channels(spec.width), 3, 3)
+
+
+@pytest.mark.parametrize(("width", "expansion", "colours"), [(0.01, 1, 1), (0.3, 4, 3), (1, 6, 2)])
+def test_the_u_net_s_parameters_are_those_counted_by_hand(
+    width: float, expansion: int, colours: int
+) -> None:
+    spec = UNetSpec(width, expansion)
+    by_hand = unet_parameters(*channels(width), expansion, colours)
+    assert count_parameters(spec, (16, 16, colours), 2) == by_hand
+
+
+def test_classifiers_have_the_parameters_counted_by_hand() -> None:
+    mlp = 40 * 8 + 8 + 2 * (8 * 8 + 8) + 8 * 10 + 10
+    assert count_parameters(MLPSpec(8, depth=3), (5, 4, 2), 10) == mlp
+    cnn = 9 * 1 * 4 + 4 + 2 * (9 * 4 * 4 + 4) + 4 * 10 + 10
+    assert count_parameters(CNNSpec(4, depth=3), (9, 7, 1), 10) == cnn
+
+
+def test_the_u_net_is_made_of_inverted_residuals() -> None:
+    """MobileNetV2, section 3: expand 1x1, depthwise 3x3, project 1x1, each normalised, no bias."""
+    spec = UNetSpec(0.5, expansion=3)
+    half, quarter, eighth = channels(0.5)
+    params = shapes_of(MobileNetV2UNet(spec), (16, 16, 3))["params"]
+    ends = {
+        0: (half, quarter),
+        1: (quarter, eighth),
+        2: (eighth, eighth),
+        3: (eighth + quarter, quarter),  # Its input holds the skip from 1/4.
+        4: (quarter + half, half),  # Its input holds the skip from 1/2.
+    }
+    assert sum(name.startswith("InvertedResidual") for name in params) == len(ends)
+    for number, (inputs, outputs) in ends.items():
+        hidden = 3 * inputs
+        assert params[f"InvertedResidual_{number}"] == {
+            "Conv_0": {"kernel": (1, 1, inputs, hidden)},
+            "BatchNorm_0": {"scale": (hidden,), "bias": (hidden,)},
+            "Conv_1": {"kernel": (3, 3, 1, hidden)},  # One plane of weights a channel: depthwise.
+            "BatchNorm_1": {"scale": (hidden,), "bias": (hidden,)},
+            "Conv_2": {"kernel": (1, 1, hidden, outputs)},
+            "BatchNorm_2": {"scale": (outputs,), "bias": (outputs,)},
+        }
+    assert params["Conv_0"] == {"kernel": (3, 3, 3, half)}
+    assert params["Conv_1"] == {"kernel": (1, 1, half, 4), "bias": (4,)}
+
+
+def applied(module: nn.Module, variables: Any, x: jax.Array, train: bool) -> tuple[Any, Any]:
+    return module.apply(variables, x, train=train, mutable=["batch_stats"])
+
+
+def normal(*shape: int) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(list(shape)).normal(size=shape), jnp.float32)
+
+
+@pytest.mark.parametrize(("features", "strides"), [(4, 1), (6, 1), (4, 2)])
+def test_a_block_has_a_linear_bottleneck_and_a_residual_where_shapes_allow(
+    features: int, strides: int
+) -> None:
+    """With the last scale at 0 only the residual is left; with it large, nothing cuts the output."""
+    block = InvertedResidual(features, expansion=2, strides=strides)
+    x = normal(2, 6, 6, 4)
+
+    @jax.jit
+    def scaled(factor: jax.Array) -> jax.Array:
+        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
+        variables = initialise(block, jax.random.key(0), shape)
+        variables["params"]["BatchNorm_2"]["scale"] *= factor
+        return applied(block, variables, x, True)[0]
+
+    nothing, much = np.asarray(scaled(jnp.float32(0))), np.asarray(scaled(jnp.float32(20)))
+    side = 6 // strides
+    assert nothing.shape == (2, side, side, features)
+    residual = (features, strides) == (4, 1)
+    np.testing.assert_array_equal(nothing, x if residual else np.zeros_like(nothing))
+    assert much.min() < -6
+    assert much.max() > 6
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_outputs_have_the_right_shapes(name: str) -> None:
+    spec, image = SPECS[name]
+    module = build_model(spec, classes=7)
+    variables = shapes_and_types(module, image)
+    batch = jax.ShapeDtypeStruct((3, *image), jnp.float32)
+    logits: Any = jax.eval_shape(functools.partial(module.apply, train=False), variables, batch)
+    assert logits.shape == ((3, *image[:2]) if name == "unet" else (3, 7))
+    assert logits.dtype == jnp.float32
+
+
+def shapes_and_types(module: nn.Module, image: tuple[int, int, int]) -> Any:
+    return jax.eval_shape(lambda: initialise(module, jax.random.key(0), example_input(image)))
+
+
+@functools.cache
+def initial(name: str) -> tuple[nn.Module, Any]:
+    """A network with classes for two, and its variables."""
+    spec, image = SPECS[name]
+    module = build_model(spec, classes=2)
+    return module, initialise(module, jax.random.key(0), example_input(image))
+
+
+def test_normalisation_learns_and_looks_at_the_batch_in_training_alone() -> None:
+    module, variables = initial("unet")
+    x = jax.nn.sigmoid(normal(4, *SPECS["unet"][1]))
+    for train in (False, True):
+        run = jax.jit(functools.partial(applied, module, train=train))
+        logits, updated = run(variables, x)
+        neighbours_changed, _ = run(variables, x.at[1:].set(0.5))
+        own = np.abs(np.asarray(logits[0] - neighbours_changed[0])).max()
+        moved = jax.tree.map(
+            lambda new, old: bool((new != old).any()),
+            updated["batch_stats"],
+            variables["batch_stats"],
+        )
+        assert all(jax.tree.leaves(moved)) if train else not any(jax.tree.leaves(moved))
+        assert own > 1e-3 if train else own < 1e-6
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_initial_variables_are_laid_out_as_flax_would(name: str) -> None:
+    module, variables = initial(name)
+    expected = shapes_of(module, SPECS[name][1])
+    assert jax.tree.map(lambda leaf: leaf.shape, variables) == expected
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        last = str(path[-1].key)
+        constant = {"bias": 0.0, "mean": 0.0, "scale": 1.0, "var": 1.0}.get(last)
+        if constant is None:
+            assert last == "kernel"
+            assert len(np.unique(leaf)) == leaf.size
+        else:
+            assert (np.asarray(leaf) == constant).all()
+
+
+def test_initial_kernels_have_he_s_variance_and_share_no_draw() -> None:
+    """He et al. 2015, section 2.2: variance 2/fan-in; the cut at two deviations is made up for."""
+    module = build_model(MLPSpec(128, depth=2), classes=128)
+    params = initialise(module, jax.random.key(3), example_input((8, 8, 1)))["params"]
+    pooled = []
+    for layer, inputs in (("Dense_0", 64), ("Dense_1", 128), ("Dense_2", 128)):
+        kernel = np.asarray(params[layer]["kernel"])
+        standard = kernel * math.sqrt(inputs / 2)
+        assert standard.std() == pytest.approx(1, abs=4 / math.sqrt(2 * kernel.size))
+        assert standard.mean() == pytest.approx(0, abs=4 / math.sqrt(kernel.size))
+        assert np.abs(standard).max() < 2 / 0.879
+        pooled.append(standard.ravel())
+    assert len(np.unique(np.round(np.concatenate(pooled), 6))) > 0.98 * sum(map(len, pooled))
+
+
+def test_a_depthwise_kernel_s_fan_in_is_its_window() -> None:
+    _, variables = initial("unet")
+    blocks = [variables["params"][f"InvertedResidual_{number}"] for number in range(5)]
+    values = np.concatenate([np.ravel(block["Conv_1"]["kernel"]) for block in blocks])
+    deviations = 4 / math.sqrt(2 * len(values))
+    assert values.std() / math.sqrt(2 / 9) == pytest.approx(1, abs=deviations)
+    assert deviations < 0.2
+
+
+def test_keys_give_different_initial_weights() -> None:
+    module = build_model(MLPSpec(8), classes=3)
+    draw = jax.vmap(lambda key: initialise(module, key, example_input((4, 4, 1)))["params"])
+    kernels = draw(jax.random.split(jax.random.key(0), 6))["Dense_0"]["kernel"]
+    flat = np.asarray(kernels).reshape(6, -1)
+    assert len({tuple(member) for member in flat.tolist()}) == 6
+    assert np.abs(np.corrcoef(flat) - np.eye(6)).max() < 0.4
+
+
+@pytest.mark.parametrize("image", [(30, 32, 3), (32, 36, 3), (5, 5, 1)])
+def test_a_u_net_refuses_sides_it_cannot_halve(image: tuple[int, int, int]) -> None:
+    with pytest.raises(UsageError, match=rf"{image[0]}x{image[1]}.*--image_size=\d+"):
+        check_image_shape(UNetSpec(1.0), image)
+    for other in (MLPSpec(8), CNNSpec(8)):
+        check_image_shape(other, image)
+    check_image_shape(UNetSpec(1.0), (8, 24, 3))

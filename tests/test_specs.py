@@ -1,0 +1,307 @@
+"""Specs survive JSON unchanged, and refuse what cannot be run with what was got and a remedy."""
+
+import dataclasses
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.errors import UsageError
+from lab.specs import (
+    AdamSpec,
+    CNNSpec,
+    CohortSpec,
+    ContrastSpec,
+    DataSpec,
+    Margins,
+    MLPSpec,
+    SGDSpec,
+    StudySpec,
+    TargetSpec,
+    UNetSpec,
+    cohort_seeds,
+    json_converter,
+)
+from lab.words import TASK_METRICS, Clock, Direction, Metric, Task
+from made_up import cohort, study
+
+POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
+COUNT = st.integers(1, 10**6)
+NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,12}", fullmatch=True)
+MODELS = st.one_of(
+    st.builds(UNetSpec, width=POSITIVE, expansion=COUNT),
+    st.builds(MLPSpec, width=COUNT, depth=COUNT),
+    st.builds(CNNSpec, width=COUNT, depth=COUNT),
+)
+OPTIMIZERS = st.one_of(
+    st.builds(AdamSpec, learning_rate=POSITIVE),
+    st.builds(SGDSpec, POSITIVE, momentum=st.floats(0, 1, exclude_max=True)),
+)
+SPLITS = st.none() | st.sampled_from(["train", "train[:80%]", "test"])
+DATA = st.builds(
+    DataSpec,
+    name=st.text(min_size=1, max_size=10),
+    task=st.sampled_from(Task),
+    image_size=st.none() | COUNT,
+    train_split=SPLITS,
+    validation_split=SPLITS,
+    foreground=st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple),
+)
+MARGINS = st.builds(
+    Margins,
+    *(st.floats(0, 1, exclude_min=True, exclude_max=True) for _ in dataclasses.fields(Margins)),
+)
+
+
+@st.composite
+def targets(draw: st.DrawFn, task: Task) -> TargetSpec:
+    metric = draw(st.sampled_from(TASK_METRICS[task]))
+    upper = min(metric.upper, 100.0)
+    values = draw(st.lists(st.floats(1e-6, upper), min_size=1, max_size=4, unique=True))
+    falling = metric.direction is Direction.MINIMIZE
+    return TargetSpec(
+        metric, tuple(sorted(values, reverse=falling)), sustain=draw(st.integers(1, 5))
+    )
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> StudySpec:
+    data, every, batch = draw(DATA), draw(st.integers(1, 50)), draw(st.integers(1, 64))
+    target = draw(targets(data.task))
+    budget = every * draw(st.integers(target.sustain, 1000))
+    cohorts = tuple(
+        CohortSpec(
+            name=name,
+            data=data,
+            model=draw(MODELS),
+            optimizer=draw(OPTIMIZERS),
+            target=target,
+            batch_size=batch,
+            budget_steps=budget,
+            eval_every=every,
+            members=draw(COUNT),
+            seed=draw(st.integers(0, 2**32 - 1)),
+        )
+        for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    )
+    return StudySpec(
+        question=draw(st.text(max_size=30)),
+        cohorts=cohorts,
+        contrasts=tuple(ContrastSpec(cohorts[0].name, one.name) for one in cohorts[1:]),
+        clocks=tuple(draw(st.lists(st.sampled_from(Clock), min_size=1, unique=True))),
+        margins=draw(MARGINS),
+    )
+
+
+@settings(deadline=None, max_examples=100)
+@given(studies())
+def test_a_study_survives_json(spec: StudySpec) -> None:
+    text = spec.to_json()
+    again = StudySpec.from_json(text)
+    assert again == spec
+    assert [type(one.model) for one in again.cohorts] == [type(one.model) for one in spec.cohorts]
+    assert again.to_json() == text
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.one_of(DATA, MODELS, OPTIMIZERS, MARGINS, targets(Task.SEGMENTATION)))
+def test_every_part_survives_json(spec: object) -> None:
+    converter = json_converter()
+    text = json.dumps(converter.unstructure(spec))
+    assert converter.structure(json.loads(text), type(spec)) == spec
+
+
+def test_types_that_look_alike_stay_apart() -> None:
+    """An MLP and a CNN of one width and depth differ in JSON by their tag alone."""
+    both = [study(cohort("a", model=family(8, 2))) for family in (MLPSpec, CNNSpec)]
+    assert both[0].to_json() != both[1].to_json()
+    assert [StudySpec.from_json(one.to_json()) for one in both] == both
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 6))
+def test_seeds_do_not_depend_on_the_number_of_cohorts(root: int, few: int, more: int) -> None:
+    many = cohort_seeds(root, few + more)
+    assert many[:few] == cohort_seeds(root, few)
+    assert len(set(many)) == few + more
+    assert all(0 <= seed < 2**32 for seed in many)
+
+
+def test_roots_give_different_seeds() -> None:
+    assert len({seed for root in range(200) for seed in cohort_seeds(root, 3)}) == 600
+
+
+# Each: what is built, and what the line must name - the value that was got, and the remedy.
+REFUSED = {
+    "empty data set": (lambda: DataSpec("", Task.SEGMENTATION), "empty", "--dataset"),
+    "image size": (lambda: DataSpec("x", Task.SEGMENTATION, 0), "is 0", "--image_size"),
+    "no foreground": (
+        lambda: DataSpec("x", Task.SEGMENTATION, foreground=()),
+        "foreground",
+        "name at least one",
+    ),
+    "U-Net width": (lambda: UNetSpec(0.0), "width is 0.0", "--width"),
+    "U-Net width nan": (lambda: UNetSpec(math.nan), "width is nan", "--width"),
+    "U-Net expansion": (lambda: UNetSpec(1.0, 0), "expansion is 0", "--expansion"),
+    "MLP width": (lambda: MLPSpec(-3), "width is -3", "--width"),
+    "MLP depth": (lambda: MLPSpec(8, 0), "depth is 0", "--depth"),
+    "CNN width": (lambda: CNNSpec(0), "width is 0", "--width"),
+    "CNN depth": (lambda: CNNSpec(8, -1), "depth is -1", "--depth"),
+    "rate": (lambda: AdamSpec(-1e-3), "learning_rate is -0.001", "--learning_rate"),
+    "rate inf": (lambda: AdamSpec(math.inf), "learning_rate is inf", "--learning_rate"),
+    "SGD rate": (lambda: SGDSpec(0.0), "learning_rate is 0.0", "--learning_rate"),
+    "momentum": (lambda: SGDSpec(0.1, 1.0), "momentum is 1.0", "--momentum"),
+    "momentum nan": (lambda: SGDSpec(0.1, math.nan), "momentum is nan", "--momentum"),
+    "no threshold": (lambda: TargetSpec(Metric.IOU, ()), "no threshold", "--target"),
+    "target above": (lambda: TargetSpec(Metric.IOU, (1.5,)), "1.5", "--target"),
+    "target zero": (lambda: TargetSpec(Metric.ACCURACY, (0.0,)), "0.0", "--target"),
+    "target nan": (lambda: TargetSpec(Metric.LOSS, (math.nan,)), "nan", "--target"),
+    "target inf": (lambda: TargetSpec(Metric.LOSS, (math.inf,)), "inf", "--target"),
+    "falling accuracies": (
+        lambda: TargetSpec(Metric.ACCURACY, (0.9, 0.5)),
+        "(0.9, 0.5)",
+        "pass them as (0.5, 0.9)",
+    ),
+    "rising losses": (
+        lambda: TargetSpec(Metric.LOSS, (0.1, 0.2)),
+        "(0.1, 0.2)",
+        "pass them as (0.2, 0.1)",
+    ),
+    "double": (lambda: TargetSpec(Metric.IOU, (0.5, 0.5)), "(0.5, 0.5)", "pass them as (0.5,)"),
+    "sustain": (lambda: TargetSpec(Metric.IOU, (0.5,), 0), "sustain is 0", "--sustain"),
+    "cohort name": (lambda: cohort("a/b"), "'a/b'", "use letters"),
+    "cohort dots": (lambda: cohort(".."), "'..'", "use letters"),
+    "cohort no name": (lambda: cohort(""), "''", "use letters"),
+    "batch": (lambda: cohort(batch_size=0), "batch_size is 0", "--batch_size"),
+    "budget": (lambda: cohort(budget_steps=-10), "budget_steps is -10", "--budget_steps"),
+    "every": (lambda: cohort(eval_every=0), "eval_every is 0", "--eval_every"),
+    "members": (lambda: cohort(members=0), "members is 0", "--members"),
+    "seed": (lambda: cohort(seed=-1), "seed is -1", "[0, 2**32)"),
+    "seed large": (lambda: cohort(seed=2**32), "seed is 4294967296", "[0, 2**32)"),
+    "metric": (
+        lambda: cohort(target=TargetSpec(Metric.ACCURACY, (0.5,))),
+        "metric accuracy",
+        "loss, iou",
+    ),
+    "uneven budget": (
+        lambda: cohort(budget_steps=95, eval_every=10),
+        "95",
+        "--budget_steps=100",
+    ),
+    "budget below sustain": (
+        lambda: cohort(budget_steps=10, eval_every=10),
+        "1 evaluations cannot hold 2",
+        "--budget_steps",
+    ),
+    "int32 overflow": (
+        lambda: cohort(budget_steps=2**30, eval_every=2**20, batch_size=2),
+        "1073741824 steps of 2",
+        "--batch_size",
+    ),
+    "margin": (lambda: Margins(delta=0.0), "delta is 0.0", "(0, 1)"),
+    "no cohort": (lambda: StudySpec("?", (), ()), "at least one cohort", "cohort"),
+    "twins": (
+        lambda: StudySpec("?", (cohort("a"), cohort("a")), ()),
+        "['a', 'a']",
+        "distinct",
+    ),
+    "unknown contrast": (
+        lambda: StudySpec("?", (cohort("a"),), (ContrastSpec("a", "b"),)),
+        "'b'",
+        "['a']",
+    ),
+    "against itself": (
+        lambda: StudySpec("?", (cohort("a"),), (ContrastSpec("a", "a"),)),
+        "'a'",
+        "name two cohorts",
+    ),
+    "root seed": (lambda: cohort_seeds(-1, 2), "seed is -1", "--seed"),
+}
+for _field, _change in {
+    "data": DataSpec("other", Task.SEGMENTATION),
+    "target": TargetSpec(Metric.IOU, (0.5,)),
+    "eval_every": 20,
+    "batch_size": 16,
+    "budget_steps": 200,
+}.items():
+    REFUSED[f"contrast across {_field}"] = (
+        lambda field=_field, change=_change: study(cohort("a"), cohort("b", **{field: change})),
+        f"differ in {_field}",
+        "give both the same",
+    )
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_line_that_names_value_and_remedy(case: str) -> None:
+    build, got, remedy = REFUSED[case]
+    with pytest.raises(UsageError) as caught:
+        build()
+    line = str(caught.value)
+    assert got in line
+    assert remedy in line
+    assert "\n" not in line
+
+
+@given(st.sampled_from([0, -1, 7]), st.integers(1, 60), st.integers(1, 60))
+def test_the_remedy_for_an_uneven_budget_works(extra: int, every: int, evaluations: int) -> None:
+    budget = every * evaluations + extra
+    try:
+        cohort(budget_steps=budget, eval_every=every)
+    except UsageError as error:
+        proposed = re.search(r"pass --budget_steps=(\d+)", str(error))
+        if proposed is None:
+            return
+        again = cohort(
+            budget_steps=int(proposed[1]),
+            eval_every=every,
+            target=TargetSpec(Metric.IOU, (0.5,), sustain=1),
+        )
+        assert 0 <= again.budget_steps - budget < every
+
+
+NOT_A_STUDY = {
+    "not JSON": ("{", "not JSON"),
+    "a list": ("[]", "not an object"),
+    "no schema": ("{}", "schema None"),
+    "another schema": ('{"schema": 99}', "schema 99"),
+    "nothing else": ('{"schema": 1}', "does not fit"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_A_STUDY)
+def test_what_is_no_study_is_refused(case: str) -> None:
+    text, reason = NOT_A_STUDY[case]
+    with pytest.raises(UsageError, match=reason):
+        StudySpec.from_json(text)
+
+
+def tampered(**changes: object) -> str:
+    document = json.loads(study().to_json())
+    document["cohorts"][0].update(changes)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tampered(surprise=1),
+        tampered(model={"type": "UNetSpec", "width": 1.0, "expansion": 3, "surprise": 1}),
+        tampered(model={"type": "TransformerSpec"}),
+        tampered(model={"width": 1.0}),
+        tampered(members="many"),
+        tampered(data={"name": "x", "task": "translation"}),
+        tampered(members=0),
+        tampered(seed=-1),
+    ],
+)
+def test_a_tampered_study_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        StudySpec.from_json(text)
+
+
+def test_specs_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cohort().members = 3  # type: ignore[misc]

@@ -1,0 +1,173 @@
+"""Losses and metrics by hand, whatever the chunks a split is cut into."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from lab.data.loading import DataArrays, Split
+from lab.training import resident
+from lab.training.objectives import objective
+from lab.training.resident import Chunks, make_resident, to_float
+from lab.words import TASK_METRICS, Task
+
+SEGMENTATION, CLASSIFICATION = objective(Task.SEGMENTATION), objective(Task.CLASSIFICATION)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _score(task: Task, logits: jax.Array, targets: jax.Array, weights: jax.Array) -> jax.Array:
+    one = objective(task)
+    return one.score(one.tally(logits, targets, weights))
+
+
+def score(
+    task: Task,
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float32]:
+    logits_Bx = np.asarray(logits, np.float32)
+    weights_B = np.ones(len(logits_Bx)) if weights is None else weights
+    return np.asarray(
+        _score(task, logits_Bx, jnp.asarray(targets), jnp.asarray(weights_B, jnp.float32))
+    )
+
+
+# Two images of 2x2: the first says three pixels and one of them is right of two, the second says
+# one, which is the only one. Over all pixels 2 of 5; a mean of images would be (1/4 + 1)/2.
+LOGITS = [[[2.0, 1.0], [1.0, -1.0]], [[-3.0, -1.0], [-1.0, 0.5]]]
+MASKS = np.array([[[1, 0], [0, 1]], [[0, 0], [0, 1]]], np.uint8)
+
+
+def cross_entropy(logit: float, true: int) -> float:
+    return math.log1p(math.exp(-logit if true else logit))
+
+
+def test_segmentation_by_hand() -> None:
+    loss, iou = score(Task.SEGMENTATION, LOGITS, MASKS)
+    assert iou == pytest.approx(2 / 5)
+    pairs = zip(np.ravel(LOGITS), np.ravel(MASKS), strict=True)
+    by_hand = sum(cross_entropy(logit, true) for logit, true in pairs) / 8
+    assert loss == pytest.approx(by_hand)
+    batch = SEGMENTATION.loss(jnp.asarray(LOGITS, jnp.float32), jnp.asarray(MASKS))
+    assert float(batch) == pytest.approx(by_hand)
+
+
+def test_classification_by_hand() -> None:
+    logits, labels = [[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]], np.array([0, 1], np.int32)
+    loss, accuracy = score(Task.CLASSIFICATION, logits, labels)
+    assert accuracy == 0.5
+    right = math.log(math.exp(2) + 2) - 2
+    wrong = math.log(math.exp(3) + 2)
+    assert loss == pytest.approx((right + wrong) / 2)
+    batch = CLASSIFICATION.loss(jnp.asarray(logits, jnp.float32), jnp.asarray(labels))
+    assert float(batch) == pytest.approx((right + wrong) / 2)
+
+
+def test_metrics_come_in_their_declared_order() -> None:
+    """A perfect net has the least loss and the highest metric, so the order cannot be swapped."""
+    for task, logits, targets in (
+        (Task.SEGMENTATION, 40.0 * MASKS - 20, MASKS),
+        (Task.CLASSIFICATION, [[20.0, 0.0], [0.0, 20.0]], np.array([0, 1], np.int32)),
+    ):
+        figures = dict(zip(TASK_METRICS[task], score(task, logits, targets), strict=True))
+        for metric, figure in figures.items():
+            perfect = 0 if metric.direction.value == "minimize" else 1
+            assert figure == pytest.approx(perfect, abs=1e-6)
+
+
+def test_nothing_said_and_nothing_there_is_no_hit() -> None:
+    _, iou = score(Task.SEGMENTATION, -np.ones((1, 2, 2)), np.zeros((1, 2, 2), np.uint8))
+    assert iou == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("task", Task)
+def test_a_net_that_says_no_number_has_no_metric(task: Task, bad: float) -> None:
+    """NaN is not above 0, so counted naively a broken net would say "background"."""
+    if task is Task.SEGMENTATION:
+        logits, targets = np.full((2, 2, 2), bad), MASKS
+    else:
+        logits, targets = np.full((2, 3), bad), np.array([0, 1], np.int32)
+    figures = score(task, logits, targets)
+    assert np.isnan(figures[1])
+    assert not np.isfinite(figures[0])
+
+
+@pytest.mark.parametrize("task", Task)
+def test_padding_counts_nothing(task: Task) -> None:
+    rng = np.random.default_rng(0)
+    if task is Task.SEGMENTATION:
+        logits, targets = rng.normal(size=(5, 3, 3)), rng.integers(0, 2, (5, 3, 3), dtype=np.uint8)
+    else:
+        logits, targets = rng.normal(size=(5, 4)), rng.integers(0, 4, 5, dtype=np.int32)
+    padded = score(
+        task,
+        np.concatenate([logits, logits[:2] * 9]),
+        np.concatenate([targets, targets[:2]]),
+        np.array([1, 1, 1, 1, 1, 0, 0]),
+    )
+    np.testing.assert_allclose(padded, score(task, logits, targets), rtol=1e-6)
+
+
+def resident_of(count: int) -> tuple[Chunks, Split]:
+    rng = np.random.default_rng(count)
+    inputs = rng.integers(0, 256, (count, 3, 3, 1), dtype=np.uint8)
+    split = Split(inputs, rng.integers(0, 2, (count, 3, 3), dtype=np.uint8))
+    return make_resident(DataArrays(split, split, classes=2)).validation, split
+
+
+@jax.jit
+def logits_of(inputs: jax.Array) -> jax.Array:
+    return to_float(inputs)[..., 0] * 2 - 1
+
+
+@jax.jit
+def _over_chunks(chunks: Chunks) -> jax.Array:
+    sums = [
+        SEGMENTATION.tally(logits_of(inputs), targets, weights)
+        for inputs, targets, weights in zip(*chunks, strict=True)
+    ]
+    return SEGMENTATION.score(
+        tuple(functools.reduce(jax.lax.add, one) for one in zip(*sums, strict=True))
+    )
+
+
+def over_chunks(chunks: Chunks) -> npt.NDArray[np.float32]:
+    return np.asarray(_over_chunks(chunks))
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 67, 129, 200])
+def test_chunks_lose_nothing_and_add_nothing(count: int) -> None:
+    """The remainder is not dropped: the score is that of the whole split at once."""
+    chunks, split = resident_of(count)
+    assert chunks.inputs.shape[1] <= resident.EVALUATION_BATCH
+    assert float(chunks.weights.sum()) == count
+    kept = np.asarray(chunks.weights).ravel() == 1
+    np.testing.assert_array_equal(
+        np.asarray(chunks.inputs).reshape(-1, 3, 3, 1)[kept], split.inputs
+    )
+    np.testing.assert_array_equal(np.asarray(chunks.targets).reshape(-1, 3, 3)[kept], split.targets)
+    whole = score(Task.SEGMENTATION, logits_of(jnp.asarray(split.inputs)), split.targets)
+    np.testing.assert_allclose(over_chunks(chunks), whole, rtol=1e-5)
+
+
+def test_padding_that_counted_would_be_noticed() -> None:
+    chunks, split = resident_of(67)
+    whole = score(Task.SEGMENTATION, logits_of(jnp.asarray(split.inputs)), split.targets)
+    counted = over_chunks(chunks._replace(weights=jnp.ones_like(chunks.weights)))
+    assert np.abs(counted - whole).max() > 1e-4
+
+
+def test_data_stays_in_its_storage_type() -> None:
+    chunks, split = resident_of(65)
+    data = make_resident(DataArrays(split, split, classes=2))
+    assert data.train.inputs.dtype == chunks.inputs.dtype == jnp.uint8
+    np.testing.assert_array_equal(data.train.inputs, split.inputs)
+    scaled = to_float(jnp.array([0, 51, 255], jnp.uint8))
+    assert scaled.dtype == jnp.float32
+    np.testing.assert_allclose(scaled, [0, 0.2, 1], rtol=1e-6)
