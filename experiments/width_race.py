@@ -1,6 +1,6 @@
 """Which width of an MLP or CNN converges first?
 
-    scripts/run width_race                                            # under a minute on 2 CPU cores
+    scripts/run width_race                                     # about a minute on 2 CPU cores
     scripts/run width_race --architecture=cnn --widths=4,8,16,32
     scripts/run width_race --dataset=mnist --widths=16,64,256
 

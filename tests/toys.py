@@ -26,16 +26,16 @@ PICTURES = DataSpec("digits_on_photographs", Task.SEGMENTATION)
 
 
 def mlp_cohort(**changes) -> CohortSpec:
-    """An MLP of width 8 on `easy_images`: some members reach 0.9, some never do."""
+    """An MLP of width 8 on `easy_images`: some members reach 0.85, some never do."""
     plain = CohortSpec(
         name="mlp",
         data=DIGITS,
         model=MLPSpec(width=8, depth=1),
-        optimizer=AdamSpec(3e-3),
-        target=TargetSpec(Metric.ACCURACY, (0.6, 0.8), sustain=2),
+        optimizer=AdamSpec(1e-2),
+        target=TargetSpec(Metric.ACCURACY, (0.6, 0.85), sustain=2),
         batch_size=8,
-        budget_steps=24,
-        eval_every=3,
+        budget_steps=40,
+        eval_every=4,
         members=13,
         seed=3,
     )

@@ -17,8 +17,8 @@ from lab.statistics.intervals import Interval
 from lab.statistics.quantiles import QuantileTime, SpeedUp
 from lab.statistics.tables import Table, Tables
 from lab.statistics.times import ClockTimes, common_horizon
-from lab.verdicts import sample_size
 from lab.verdicts.landmarks import Landmark, landmark_times, landmarks_at
+from lab.verdicts.sample_size import Need, members_needed
 
 TIED_SHARE = 0.95
 """So many of all pairs reached within one evaluation of each other: the grid is too coarse."""
@@ -130,10 +130,9 @@ def decide(
     grid_limited = verdict is Verdict.UNDECIDED and _decided_by_rounding(
         certain, tabulated, landmarks, margins, generator
     )
-    need = sample_size.Need(None, None)
+    need = Need(None, "a finer evaluation grid" if grid_limited else None)
     if verdict is Verdict.UNDECIDED and not grid_limited:
-        fewest = min(smaller.members, larger.members)
-        need = sample_size.need(fewest, certain.win, certain.differences, certain.reached, margins)
+        need = certain.need(min(smaller.members, larger.members), margins)
     means = [rmst.restricted_mean(side.clock, horizon) for side in (smaller, larger)]
     at_quantiles = [_quantiles(side.clock, horizon, level) for side in (smaller, larger)]
     return Decision(
@@ -154,7 +153,7 @@ def decide(
         landmarks=landmarks,
         logrank_p_value=logrank.logrank(tabulated.rounded).p_value,
         more_members=need.members,
-        more_for="a finer evaluation grid" if grid_limited else need.purpose,
+        more_for=need.purpose,
     )
 
 
@@ -183,6 +182,10 @@ class Reading:
         if self.equivalent(margins):
             return Verdict.EQUIVALENT
         return Verdict.UNDECIDED
+
+    def need(self, members: int, margins: Margins) -> Need:
+        """What row 8 lacks; `members` of the smaller cohort so far."""
+        return members_needed(members, self.win, self.differences, self.reached, margins)
 
     def equivalent(self, margins: Margins) -> bool:
         """Row 7: no difference beyond the margins anywhere, and enough members reached to tell."""

@@ -18,7 +18,7 @@ _MODIFIERS = {
     Modifier.GRID_LIMITED: "An evaluation costs the two nets different amounts on this clock, and "
     "the order within one evaluation, which nobody saw, could change the verdict.",
     Modifier.SPARSE: "So few members reached it, or so many at one evaluation, that an exact "
-    "permutation test had to agree.",
+    "permutation test must agree before a direction is named.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
@@ -88,6 +88,8 @@ def headline(finding: Finding) -> str:
 def sentence(finding: Finding) -> str:
     """The whole finding as a short paragraph: verdict, uncertainty, counts, margins, horizon."""
     parts = [f"In {clock_name(finding.clock)}, {headline(finding)}."]
+    if Modifier.INCOMPLETE in finding.decision.modifiers:
+        return parts[0]
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
     parts += [_counts(finding), *_unseen_order(finding.decision)]
@@ -240,7 +242,7 @@ def _unseen_order(decision: Decision) -> list[str]:
     if unseen <= 0:
         return []
     return [
-        f"For {percent(unseen)} of the pairs the evaluations do not show who was first; the "
+        f"For about {percent(unseen)} of the pairs the evaluations do not show who was first; the "
         "brackets allow for either."
     ]
 

@@ -19,7 +19,7 @@ class Need:
     purpose: str | None
 
 
-def need(
+def members_needed(
     members: int,
     win: Interval,
     differences: Sequence[Interval],

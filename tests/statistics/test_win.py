@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
@@ -116,6 +116,7 @@ def test_separated_cohorts_have_the_bound_of_as_many_coins_as_the_smaller_has_me
     assert interval.lower**fewest == pytest.approx(0.05)
 
 
+@example([1, 0, 0, 1], [0, 2, 0, 0])
 @given(counts, counts)
 def test_information_is_at_least_that_of_the_disjoint_pairs_and_bounded_where_pairs_agree(
     first, second

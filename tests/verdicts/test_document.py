@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -60,6 +61,12 @@ def test_contract_of_the_design_page(verdict):
         assert contrast["rmst_ratio"].keys() >= {"estimate", "lower", "upper"}
         assert isinstance(contrast["members"], int)
         assert all(isinstance(each, str) for each in contrast["modifiers"])
+
+
+def test_number_that_is_not_finite_is_never_written(verdict):
+    broken = dataclasses.replace(verdict.cohorts[0], flops_per_step=math.inf)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        document.to_json(dataclasses.replace(verdict, cohorts=(broken,)))
 
 
 def test_reading_back_gives_an_equal_verdict(verdict):

@@ -1,0 +1,211 @@
+"""A member is a plain Flax and Optax loop, written out here by hand without the lab's step."""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+import pytest
+
+from lab.data.loading import DataArrays
+from lab.models import build_model, example_input, initialise
+from lab.randomness import Stream, batch_indices, member_key
+from lab.specs import CohortSpec, SGDSpec, TargetSpec
+from lab.training.member import MemberState, make_member
+from lab.training.resident import make_resident
+from lab.words import Metric, Task
+from toys import easy_images, easy_masks, mlp_cohort, unet_cohort
+
+STEPS = 4
+CASES = {
+    "mlp": (mlp_cohort(), easy_images()),
+    "mlp, sgd": (mlp_cohort(optimizer=SGDSpec(0.1, 0.8)), easy_images()),
+    # Without Adam, which turns rounding errors of a gradient that is nearly 0 into whole steps.
+    "unet": (unet_cohort(optimizer=SGDSpec(0.1, 0.8)), easy_masks()),
+}
+
+
+def image_shape(data: DataArrays) -> tuple[int, int, int]:
+    height, width, depth = data.train.inputs.shape[1:]
+    return int(height), int(width), int(depth)
+
+
+def loss_by_hand(cohort: CohortSpec, logits: jax.Array, targets: jax.Array) -> jax.Array:
+    if cohort.data.task is Task.SEGMENTATION:
+        said_yes = jax.nn.log_sigmoid(logits)
+        return -jnp.where(targets == 1, said_yes, said_yes - logits).mean()
+    said = jax.nn.log_softmax(logits)
+    return -jnp.take_along_axis(said, targets[:, None], axis=1).mean()
+
+
+def optimizer_by_hand(cohort: CohortSpec) -> optax.GradientTransformation:
+    rate = cohort.optimizer.learning_rate
+    if isinstance(cohort.optimizer, SGDSpec):
+        return optax.sgd(rate, momentum=cohort.optimizer.momentum)
+    return optax.adam(rate)
+
+
+@functools.cache
+def by_hand(name: str, number: int) -> tuple[Any, Any, list[float]]:
+    """Parameters, batch statistics and losses of a member's first steps."""
+    cohort, data = CASES[name]
+    module = build_model(cohort.model, data.classes)
+    key = member_key(cohort.seed, Stream.INIT, jnp.int32(number))
+    variables = initialise(module, key, example_input(image_shape(data)))
+    params, stats = variables["params"], variables.get("batch_stats", {})
+    optimizer = optimizer_by_hand(cohort)
+    state = optimizer.init(params)
+    size = len(data.train.inputs)
+    order = member_key(cohort.seed, Stream.ORDER, jnp.int32(number))
+    examples = jax.jit(
+        lambda step: batch_indices(order, step, cohort.batch_size, size)
+    )
+
+    @jax.jit
+    def update(params: Any, stats: Any, state: Any, x: jax.Array, y: jax.Array) -> Any:
+        def loss(params: Any) -> Any:
+            logits, new = module.apply(
+                {"params": params, "batch_stats": stats}, x, train=True, mutable=["batch_stats"]
+            )
+            return loss_by_hand(cohort, logits, y), new.get("batch_stats", {})
+
+        (value, stats_after), gradients = jax.value_and_grad(loss, has_aux=True)(params)
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = optimizer.update(gradients, state, params)
+        return optax.apply_updates(params, updates), stats_after, state, value
+
+    losses = []
+    for step in range(STEPS):
+        at = np.asarray(examples(jnp.int32(step)))
+        x = data.train.inputs[at].astype(np.float32) / np.float32(255)
+        params, stats, state, value = update(params, stats, state, x, data.train.targets[at])
+        losses.append(float(value))
+    return params, stats, losses
+
+
+def trained(name: str, number: int, data: DataArrays | None = None) -> MemberState:
+    cohort, own = CASES[name]
+    init, step = compiled(name)
+    state = init(jnp.int32(number))
+    train = make_resident(data or own).train
+    for _ in range(STEPS):
+        state = step(state, train)
+    return state
+
+
+@functools.cache
+def compiled(name: str):
+    cohort, data = CASES[name]
+    member = make_member(cohort, image_shape(data), data.classes)
+    return jax.jit(member.init), jax.jit(member.step)
+
+
+def close(mine: Any, true: Any) -> None:
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), mine, true)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_is_the_hand_written_one(name: str) -> None:
+    params, stats, losses = by_hand(name, 2)
+    state = trained(name, 2)
+    assert int(state.step) == STEPS
+    assert not bool(state.diverged)
+    close(state.params, params)
+    close(state.batch_stats, stats)
+    assert len(set(losses)) == STEPS
+
+
+def test_the_comparison_tells_members_apart() -> None:
+    """Else it would hold for anything: another member is not within the tolerance."""
+    params, _, _ = by_hand("mlp", 2)
+    with pytest.raises(AssertionError):
+        close(trained("mlp", 3).params, params)
+
+
+def test_the_order_of_the_data_matters() -> None:
+    """The same start on the data backwards ends elsewhere: batches are looked up, not ignored."""
+    _, data = CASES["mlp"]
+    backwards = DataArrays(
+        type(data.train)(data.train.inputs[::-1], data.train.targets[::-1]), data.validation, 2
+    )
+    with pytest.raises(AssertionError):
+        close(trained("mlp", 2, backwards).params, by_hand("mlp", 2)[0])
+
+
+def test_cohorts_of_different_seeds_share_no_member() -> None:
+    kernels = set()
+    for seed in (3, 4):
+        member = make_member(mlp_cohort(seed=seed), (4, 4, 1), 2)
+        states = jax.jit(jax.vmap(member.init))(jnp.arange(5, dtype=jnp.int32))
+        kernel = np.asarray(states.params["Dense_0"]["kernel"]).reshape(5, -1)
+        kernels |= {tuple(row) for row in kernel.tolist()}
+    assert len(kernels) == 10
+
+
+def whole_split(cohort: CohortSpec, data: DataArrays, state: MemberState) -> npt.NDArray:
+    """Loss and metric of the whole validation split in one piece, in numpy from the logits on."""
+    module = build_model(cohort.model, data.classes)
+    x = jnp.asarray(data.validation.inputs, jnp.float32) / 255
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    logits: Any = jax.jit(functools.partial(module.apply, train=False))(variables, x)
+    loss = float(loss_by_hand(cohort, logits, jnp.asarray(data.validation.targets)))
+    said, true = np.asarray(logits), data.validation.targets
+    if cohort.data.task is Task.SEGMENTATION:
+        both, any_ = ((said > 0) & (true == 1)).sum(), ((said > 0) | (true == 1)).sum()
+        return np.array([loss, both / any_])
+    return np.array([loss, (said.argmax(1) == true).mean()])
+
+
+@pytest.mark.parametrize(("name", "count"), [("mlp", 37), ("mlp", 150), ("unet", 21)])
+def test_an_evaluation_is_of_the_whole_validation_split(name: str, count: int) -> None:
+    """Of 150 examples, which three chunks of 50 hold, and of 37 and 21, which are in one."""
+    cohort, _ = CASES[name]
+    data = easy_masks(validation=count) if name == "unet" else easy_images(validation=count)
+    member = make_member(cohort, image_shape(data), 2)
+    state = trained(name, 1)._replace(step=jnp.int32(cohort.eval_every))
+    after, info = jax.jit(member.evaluate)(state, make_resident(data).validation)
+    np.testing.assert_allclose(info.metrics_M, whole_split(cohort, data, state), rtol=1e-5)
+    assert int(info.evaluation) == 1
+    jax.tree.map(np.testing.assert_array_equal, after.params, state.params)
+    jax.tree.map(np.testing.assert_array_equal, after.batch_stats, state.batch_stats)
+
+
+def ended(state: MemberState, cohort: CohortSpec) -> tuple[bool, bool]:
+    member = make_member(cohort, (4, 4, 1), 2)
+    validation = make_resident(CASES["mlp"][1]).validation
+    _, info = jax.jit(member.evaluate)(state, validation)
+    return bool(info.ended), bool(info.reached_K[-1])
+
+
+def test_a_member_ends_when_it_has_reached_diverged_or_spent() -> None:
+    easy = TargetSpec(Metric.LOSS, (100.0,), sustain=1)
+    hard = TargetSpec(Metric.LOSS, (1e-6,), sustain=1)
+    state = trained("mlp", 0)._replace(step=jnp.int32(4))
+
+    def fresh(target: TargetSpec, **changes: Any) -> tuple[bool, bool]:
+        cohort = mlp_cohort(target=target)
+        shape = make_member(cohort, (4, 4, 1), 2).init(jnp.int32(0))
+        return ended(state._replace(detection=shape.detection, **changes), cohort)
+
+    budget = jnp.int32(mlp_cohort().budget_steps)
+    assert fresh(hard) == (False, False)
+    assert fresh(easy) == (True, True)
+    assert fresh(hard, diverged=jnp.array(True)) == (True, False)
+    assert fresh(hard, step=budget) == (True, False)
+
+
+def test_divergence_is_at_the_first_loss_that_is_no_number() -> None:
+    """The loss of the step that sees NaN, not of a later one."""
+    state = trained("mlp", 0)
+    train = make_resident(CASES["mlp"][1]).train
+    _, step = compiled("mlp")
+    broken = state._replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, state.params))
+    for _ in range(3):
+        broken = step(broken, train)
+    assert bool(broken.diverged)
+    assert int(broken.diverged_at) == STEPS + 1
+    assert math.isnan(float(broken.params["Dense_0"]["bias"][0]))

@@ -1,0 +1,237 @@
+"""The loop that records: interrupted or not, in any order, the same facts.
+
+Members descend a parabola (toys.py), so that every row of the records is known on paper.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import pytest
+
+from lab.records.parts import read_parts
+from lab.records.reader import read_cohort
+from lab.records.schema import MEMBERS, curves_schema
+from lab.records.store import RunFolder
+from lab.specs import CohortSpec, StudySpec
+from lab.training import runner
+from lab.training.planning import CohortPlan
+from lab.training.progress import CohortProgress
+from lab.training.runner import run
+from lab.words import Metric, Outcome
+from toys import DIGITS, descent_cohort, descent_fate, descent_plan, easy_images
+
+DATA = {DIGITS: easy_images(train=1, validation=1)}
+MEMBERS_OF_TWO = (11, 6)
+
+
+class Interrupted(Exception):
+    """What stands for Ctrl-C, raised between two dispatches."""
+
+
+def two_plans(evaluations: int = 3, lanes: int = 4) -> tuple[CohortPlan, ...]:
+    return tuple(
+        descent_plan(descent_cohort(name=name, members=members, seed=seed), lanes, evaluations)
+        for seed, (name, members) in enumerate(zip(("one", "two"), MEMBERS_OF_TWO, strict=True))
+    )
+
+
+def go(
+    folder: Path,
+    plans: Sequence[CohortPlan],
+    watch: Callable[[tuple[CohortProgress, ...]], None] = lambda _: None,
+    checkpoint_seconds: float = 1e9,
+) -> None:
+    study = StudySpec("?", tuple(plan.cohort for plan in plans), ())
+    with RunFolder.open(folder, study) as opened:
+        opened.write_environment({"cohorts": {plan.cohort.name: plan.facts() for plan in plans}})
+        run(plans, DATA, opened, watch, checkpoint_seconds)
+
+
+Facts = tuple[list[dict[str, object]], list[dict[str, object]]]
+
+
+def facts(folder: Path, cohort: CohortSpec) -> Facts:
+    """Members and curves as rows, whatever the parts they came in; no row may come twice."""
+    where = folder / "cohorts" / cohort.name
+    members = read_parts(where, "members", MEMBERS).sort_by("member").to_pylist()
+    curves = read_parts(where, "curves", curves_schema(cohort.metrics))
+    by_time = [("member", "ascending"), ("evaluation", "ascending")]
+    return members, curves.sort_by(by_time).to_pylist()
+
+
+def all_facts(folder: Path, plans: Sequence[CohortPlan]) -> list[Facts]:
+    return [facts(folder, plan.cohort) for plan in plans]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[Facts]:
+    folder, plans = tmp_path_factory.mktemp("runs") / "whole", two_plans()
+    go(folder, plans)
+    return all_facts(folder, plans)
+
+
+def test_the_records_say_what_paper_says(uninterrupted: list[Facts]) -> None:
+    for plan, (members, curves) in zip(two_plans(), uninterrupted, strict=True):
+        cohort = plan.cohort
+        assert [row["member"] for row in members] == list(range(cohort.members))
+        for row in members:
+            fate = descent_fate(cohort, int(str(row["member"])))
+            assert row["outcome"] == fate.outcome.value
+            assert row["hit_evaluation"] == list(fate.hits)
+            every = cohort.eval_every
+            assert row["hit_step"] == [hit and hit * every for hit in fate.hits]
+            assert row["ended_evaluation"] == fate.ended
+            assert row["ended_step"] == fate.ended * every
+            assert row["diverged_at_step"] == fate.diverged_at
+            assert row["seed"] == cohort.seed
+        assert {row["outcome"] for row in members} >= {"reached", "diverged"}
+        seen = [(row["member"], row["evaluation"]) for row in curves]
+        assert len(set(seen)) == len(seen)
+
+
+def test_the_reader_agrees(tmp_path: Path) -> None:
+    go(tmp_path / "run", two_plans())
+    cohort = two_plans()[0].cohort
+    records = read_cohort(tmp_path / "run", cohort.name)
+    fates = [descent_fate(cohort, member) for member in range(cohort.members)]
+    assert records.outcome == tuple(fate.outcome for fate in fates)
+    assert records.ended.tolist() == [fate.ended for fate in fates]
+    first = records.curves.metrics[Metric.LOSS][records.curves.member == 1]
+    rate = 0.11
+    expected = [(1 - rate) ** (2 * cohort.eval_every * (e + 1)) / 2 for e in range(len(first))]
+    assert first == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("evaluations", "checkpoint_seconds"), [(1, 1e9), (7, 0.0), (100, 1e9)])
+def test_records_do_not_depend_on_how_they_were_taken(
+    tmp_path: Path, uninterrupted: list[Facts], evaluations: int, checkpoint_seconds: float
+) -> None:
+    plans = two_plans(evaluations)
+    go(tmp_path / "run", plans, checkpoint_seconds=checkpoint_seconds)
+    assert all_facts(tmp_path / "run", plans) == uninterrupted
+
+
+def stop_after(reports: int) -> Callable[[object], None]:
+    left = reports
+
+    def watch(_: object) -> None:
+        nonlocal left
+        if left == 0:
+            raise Interrupted
+        left -= 1
+
+    return watch
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e9])
+@pytest.mark.parametrize("stops", [(0,), (3,), (1, 4, 2), (6, 6)])
+def test_an_interrupted_run_ends_in_the_same_records(
+    tmp_path: Path, uninterrupted: list[Facts], stops: tuple[int, ...], checkpoint_seconds: float
+) -> None:
+    """Stopped once or again and again, with and without a checkpoint to go on from."""
+    plans = two_plans(evaluations=2)
+    for reports in stops:
+        with pytest.raises(Interrupted):
+            go(tmp_path / "run", plans, stop_after(reports), checkpoint_seconds)
+    go(tmp_path / "run", plans, checkpoint_seconds=checkpoint_seconds)
+    assert all_facts(tmp_path / "run", plans) == uninterrupted
+
+
+def test_a_checkpoint_saves_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gone on with, a run starts from it: its first dispatch is not the first again."""
+    plans, recorded = two_plans(evaluations=1), []
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", plans, stop_after(8), checkpoint_seconds=0.0)
+    append = RunFolder.append
+
+    def note(folder: RunFolder, cohort: str, dispatch: int, *tables: object) -> None:
+        recorded.append((cohort, dispatch))
+        append(folder, cohort, dispatch, *tables)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunFolder, "append", note)
+    go(tmp_path / "run", plans)
+    assert min(dispatch for _, dispatch in recorded) >= 3
+    assert len(set(recorded)) == len(recorded)
+
+
+def test_a_finished_run_computes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, seen = two_plans(), []
+    go(tmp_path / "run", plans)
+    before = {file: file.read_bytes() for file in (tmp_path / "run/cohorts").rglob("*.parquet")}
+    monkeypatch.setattr(runner, "make_lanes", lambda *_: pytest.fail("compiled again"))
+    go(tmp_path / "run", plans, seen.append)
+    assert {file: file.read_bytes() for file in before} == before
+    assert [cohort.done for cohort in seen[-1]] == [True, True]
+    assert sum(seen[-1][0].ended.values()) == MEMBERS_OF_TWO[0]
+
+
+def test_progress_is_live_and_adds_up(tmp_path: Path) -> None:
+    """Both cohorts advance side by side, and everyone is somewhere at all times."""
+    seen: list[tuple[CohortProgress, ...]] = []
+    go(tmp_path / "run", two_plans(evaluations=1), seen.append)
+    for cohorts in seen:
+        for cohort in cohorts:
+            assert cohort.waiting >= 0
+            assert cohort.running + cohort.waiting + sum(cohort.ended.values()) == cohort.members
+    running = [tuple(cohort.running > 0 for cohort in cohorts) for cohorts in seen]
+    assert (True, True) in running
+    assert seen[0][0].waiting == MEMBERS_OF_TWO[0]
+    assert all(cohort.done and cohort.seconds_left == 0 for cohort in seen[-1])
+    for one in range(2):
+        done = [sum(cohorts[one].ended.values()) for cohorts in seen]
+        assert done == sorted(done)
+        assert len(set(done)) > 2
+
+
+COMPILED = re.compile(r"Finished XLA compilation of jit\((\w+)\)")
+
+
+def compilations(caplog: pytest.LogCaptureFixture, folder: Path, plans: Sequence[CohortPlan]):
+    """How often each program was compiled by XLA in a run."""
+    caplog.clear()
+    with jax.log_compiles(), caplog.at_level(logging.DEBUG, logger="jax"):
+        go(folder, plans)
+    found = [COMPILED.search(record.getMessage()) for record in caplog.records]
+    return sorted(match[1] for match in found if match)
+
+
+def test_a_cohort_compiles_once_however_many_its_members(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    compilations(caplog, tmp_path / "warm", two_plans())
+    for members in (3, 50, 200):
+        plans = [descent_plan(descent_cohort(members=members), 4, 2)]
+        assert compilations(caplog, tmp_path / str(members), plans) == ["advance", "empty"]
+    both = compilations(caplog, tmp_path / "both", two_plans())
+    assert both == ["advance"] * 2 + ["empty"] * 2
+
+
+def test_only_a_lost_member_is_computed_again(tmp_path: Path, uninterrupted: list[Facts]) -> None:
+    """With the last part files and every checkpoint gone, the run starts over and agrees."""
+    plans = two_plans()
+    go(tmp_path / "run", plans)
+    parts = sorted((tmp_path / "run/cohorts/one").glob("*.parquet"))
+    for file in parts[-1:]:
+        file.unlink()
+    go(tmp_path / "run", plans)
+    assert all_facts(tmp_path / "run", plans) == uninterrupted
+
+
+def test_outcomes_have_an_order_of_precedence() -> None:
+    """Reached before diverged before exhausted: what is reached stays so."""
+    import numpy as np
+
+    cases = {
+        ((True, True), False): Outcome.REACHED,
+        ((True, True), True): Outcome.REACHED,
+        ((True, False), True): Outcome.DIVERGED,
+        ((True, False), False): Outcome.EXHAUSTED,
+        ((False, False), False): Outcome.EXHAUSTED,
+    }
+    for (reached, diverged), outcome in cases.items():
+        assert runner._outcome(np.array(reached), np.bool_(diverged)) is outcome
+
+
