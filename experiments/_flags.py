@@ -106,10 +106,10 @@ def target_spec(metric: Metric, thresholds: Sequence[str]) -> TargetSpec:
 def require_increasing(flag: str, values: Sequence[int]) -> None:
     """UsageError unless the values are positive and each is larger than the one before."""
     if any(value <= 0 for value in values):
-        raise UsageError(f"{flag} is {_joined(values)}; all must be positive: pass larger ones")
+        raise UsageError(f"{flag}: got {_joined(values)}; all must be positive: pass larger ones")
     if any(after <= before for before, after in itertools.pairwise(values)):
         raise UsageError(
-            f"{flag} is {_joined(values)}; the smaller network comes first: "
+            f"{flag}: got {_joined(values)}; the smaller network comes first: "
             f"pass {_joined(sorted(set(values)))}"
         )
 
@@ -142,7 +142,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
-        _fail(" ".join(str(error).split()), 2)
+        _fail(f"{' '.join(str(error).split())}; --help lists the flags", 2)
     if rest[1:]:
         _fail(f"argument {rest[1]!r} is no flag; flags begin with --, see --help", 2)
     return rest

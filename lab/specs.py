@@ -22,6 +22,8 @@ _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 STUDY_SCHEMA = 1
 MAX_EXAMPLES = 2**31 - 1
 """Positions in a member's stream of examples are int32 on the device."""
+MAX_MEMBERS = 2**30
+"""Member indices are int32 on the device, with room for those past the last."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -186,6 +188,10 @@ class CohortSpec:
             f"cohort name {self.name!r} cannot name a folder; use letters, digits, -, _ and .",
         )
         _require_positive(self, "batch_size", "budget_steps", "eval_every", "members")
+        _require(
+            self.members <= MAX_MEMBERS,
+            f"members is {self.members}; at most {MAX_MEMBERS}: pass a smaller --members",
+        )
         _require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must lie in [0, 2**32)")
         _require(
             self.target.metric in TASK_METRICS[self.data.task],

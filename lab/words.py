@@ -31,6 +31,11 @@ class Metric(enum.Enum):
         return Direction.MINIMIZE if self is Metric.LOSS else Direction.MAXIMIZE
 
     @property
+    def label(self) -> str:
+        """As it stands in a sentence."""
+        return "IoU" if self is Metric.IOU else self.value
+
+    @property
     def upper(self) -> float:
         """The largest value the metric can take; the smallest is 0 for all of them."""
         return math.inf if self is Metric.LOSS else 1.0
@@ -56,3 +61,8 @@ class Clock(enum.Enum):
     STEPS = "steps"
     EXAMPLES = "examples"
     FLOPS = "flops"
+
+    @property
+    def label(self) -> str:
+        """As it stands in a sentence."""
+        return "FLOPs" if self is Clock.FLOPS else self.value

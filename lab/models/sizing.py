@@ -3,7 +3,7 @@
 import itertools
 
 from lab.errors import UsageError
-from lab.models.build import count_parameters
+from lab.models.build import check_image_shape, count_parameters
 from lab.models.unet import BASE_CHANNELS, channels
 from lab.specs import UNetSpec
 
@@ -19,6 +19,8 @@ def match_unet_width(
     UsageError if none is within `tolerance` (a fraction). The count grows with the width in steps,
     one wherever some channel count rounds up, so the dial is searched over those steps.
     """
+
+    check_image_shape(UNetSpec(1.0, expansion), image_shape)
 
     def count(width: float) -> int:
         return count_parameters(UNetSpec(width, expansion), image_shape, classes=2)

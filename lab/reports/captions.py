@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from lab.records.cohort import CohortRecords
-from lab.reports.formatting import METRIC_NAMES, count, joined, level
+from lab.reports.formatting import count, joined, level
 from lab.specs import CohortSpec
 from lab.words import Clock, Direction
 
@@ -24,7 +24,7 @@ def goal(spec: CohortSpec, threshold: int = -1) -> str:
     """`IoU 0.60 or more`."""
     side = "more" if spec.target.direction is Direction.MAXIMIZE else "less"
     value = level(spec.target.thresholds[threshold])
-    return f"{METRIC_NAMES[spec.target.metric]} {value} or {side}"
+    return f"{spec.target.metric.label} {value} or {side}"
 
 
 def whole_goal(spec: CohortSpec) -> str:
@@ -35,7 +35,7 @@ def whole_goal(spec: CohortSpec) -> str:
 
 def held(spec: CohortSpec) -> str:
     """The fan's vertical axis."""
-    name = METRIC_NAMES[spec.target.metric]
+    name = spec.target.metric.label
     if spec.target.sustain == 1:
         return f"best {name} so far"
     return f"best {name} so far, held\nfor {spec.target.sustain} evaluations in a row"
@@ -85,7 +85,7 @@ def fan(cohorts: Sequence[CohortRecords], shown: int) -> Caption:
     """Beside the fan."""
     spec = cohorts[0].spec
     caption = (
-        f"How to read it: the thick line is the {METRIC_NAMES[spec.target.metric]} that half of "
+        f"How to read it: the thick line is the {spec.target.metric.label} that half of "
         "all members have held by then; where it meets the target (dot), half have converged. The "
         "shaded bands say the same for the best 10, 25, 75 and 90%, so a wide band means that runs "
         "of the same network differ much. A member stops training once it has reached the target; "

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lab.quantities import scale
 from lab.records.cohort import CohortRecords
 from lab.reports import captions
 from lab.reports.curves import (
@@ -25,7 +26,7 @@ from lab.reports.curves import (
     raw_curves,
     share_reached,
 )
-from lab.reports.formatting import count, level, scale
+from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
 from lab.words import Clock, Direction
 

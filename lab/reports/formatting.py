@@ -3,12 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lab.quantities import flops, percent
 from lab.statistics.quantiles import QuantileTime
-from lab.words import Clock, Metric
+from lab.words import Clock
 
-METRIC_NAMES = {Metric.IOU: "IoU", Metric.ACCURACY: "accuracy", Metric.LOSS: "loss"}
-CLOCK_NAMES = {"steps": "steps", "examples": "examples", "flops": "FLOPs", "seconds": "seconds"}
-_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NONE = "–"
 
 
@@ -17,24 +15,11 @@ def count(number: float | None) -> str:
     return NONE if number is None else f"{number:,.0f}"
 
 
-def scale(largest: float) -> tuple[float, str]:
-    """The unit's factor and prefix with which numbers up to `largest` read well."""
-    return next(((factor, prefix) for factor, prefix in _PREFIXES if largest >= factor), (1.0, ""))
-
-
-def flops(number: float | None) -> str:
-    """1.234e9 as 1.23 GFLOPs."""
-    if number is None:
-        return NONE
-    factor, prefix = scale(number)
-    return f"{number / factor:.3g} {prefix}FLOPs"
-
-
 def amount(number: float | None, clock: str) -> str:
     """A time on a clock, with its unit."""
-    if number is None or clock == Clock.FLOPS.value:
-        return flops(number)
-    return f"{number:,.3g} {clock}" if clock == "seconds" else f"{number:,.0f} {clock}"
+    if number is None:
+        return NONE
+    return flops(number) if clock == Clock.FLOPS.value else f"{number:,.0f} {clock}"
 
 
 def ratio(estimate: Mapping[str, Any] | None) -> str:
@@ -45,13 +30,6 @@ def ratio(estimate: Mapping[str, Any] | None) -> str:
 def share(estimate: Mapping[str, Any] | None) -> str:
     """{"estimate", "lower", "upper"} as `63% (55% to 70%)`; a dash where there is none."""
     return _interval(estimate, percent)
-
-
-def percent(number: float) -> str:
-    """A share in whole percent; what is not quite none or all is not rounded to it."""
-    if 0 < number < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= number < 1 else f"{number:.0%}"
 
 
 def _interval(estimate: Mapping[str, Any] | None, text: Callable[[float], str]) -> str:

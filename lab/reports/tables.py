@@ -9,6 +9,7 @@ from typing import Any
 from lab.records.cohort import CohortRecords
 from lab.reports import formatting
 from lab.reports.curves import last_start, median_evaluation
+from lab.words import Clock
 
 Document = Mapping[str, Any]
 Records = Mapping[str, CohortRecords]
@@ -71,7 +72,7 @@ def contrast_table(contrasts: Iterable[Mapping[str, Any]], notes: bool = False) 
     """A row a clock and target, for the contrasts of one pair of cohorts; `notes` adds a column."""
     rows = tuple(
         (
-            formatting.CLOCK_NAMES.get(one["clock"], one["clock"]),
+            Clock(one["clock"]).label,
             target(one["target"]),
             formatting.amount(one["horizon"], one["clock"]),
             str(one["verdict"]),

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lab.quantities import flops
 from lab.reports import captions, formatting
 from lab.reports.curves import last_start
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
@@ -93,7 +94,7 @@ def cohort_line(cohort: CohortSpec, cost: Mapping[str, Any]) -> str:
     """A cohort's size, optimizer and seed."""
     size = (
         f"{formatting.count(cost['parameters'])} parameters, "
-        f"{formatting.flops(cost['flops_per_step'])} a step, "
+        f"{flops(cost['flops_per_step'])} a step, "
         if cost
         else ""
     )
@@ -117,7 +118,7 @@ def contrasts_line(study: StudySpec) -> str:
     if not study.contrasts:
         return "none: the cohorts are described, not compared"
     compared = [f"{one.smaller} against {one.larger}" for one in study.contrasts]
-    clocks = [formatting.CLOCK_NAMES[clock.value] for clock in study.clocks]
+    clocks = [clock.label for clock in study.clocks]
     return f"{formatting.joined(compared)}; counted in {formatting.joined(clocks)}"
 
 

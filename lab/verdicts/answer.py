@@ -56,10 +56,12 @@ def _hardest(findings: Sequence[Finding], clock: Clock) -> list[Finding]:
 
 
 def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
-    parts = [f"in {language.clock_name(finding.clock)}, {language.headline(finding)}"]
+    parts = [f"in {finding.clock.label}, {language.headline(finding)}"]
     if Modifier.INCOMPLETE in finding.decision.modifiers:
         return f"Not settled: {parts[0]}."
     parts += [_in_flops(other, finding) for other in beside]
+    if finding.decision.verdict is Verdict.LARGER_FASTER:
+        parts += ["a smaller net that converges later is thus the rule here, not a sign of a fault"]
     parts += [f"measured {language.claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
@@ -85,7 +87,7 @@ def _in_flops(other: Finding, finding: Finding) -> str:
 def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     first = findings[0]
     parts = [
-        f"of {len(findings)} pairs of sizes, in {language.clock_name(first.clock)} to "
+        f"of {len(findings)} pairs of sizes, in {first.clock.label} to "
         f"{language.goal(first)}, {_tally(findings)}"
     ]
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):

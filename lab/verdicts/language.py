@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 
+from lab.quantities import flops, percent
 from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
-from lab.words import Clock, Metric
+from lab.words import Clock
 
-_METRICS = {Metric.IOU: "IoU", Metric.ACCURACY: "accuracy", Metric.LOSS: "loss"}
-_CLOCKS = {Clock.STEPS: "steps", Clock.EXAMPLES: "examples", Clock.FLOPS: "FLOPs"}
-_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
     Modifier.SMALLER_LESS_RELIABLE: "The smaller net diverged more often: it is less reliable.",
@@ -24,29 +22,14 @@ _MODIFIERS = {
 }
 
 
-def clock_name(clock: Clock) -> str:
-    """As it stands in a sentence."""
-    return _CLOCKS[clock]
-
-
-def percent(share: float) -> str:
-    """0.834 as 83%; never 0% or 100% of what is only nearly so."""
-    if 0 < share < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
 def amount(value: float, clock: Clock) -> str:
     """A time with its unit: `1,250 steps`, `3.21 GFLOPs`."""
-    if clock is not Clock.FLOPS:
-        return f"{value:,.0f} {_CLOCKS[clock]}"
-    factor, prefix = next((pair for pair in _PREFIXES if value >= pair[0]), (1, ""))
-    return f"{value / factor:.3g} {prefix}FLOPs"
+    return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
 
 
 def goal(finding: Finding) -> str:
     """The target: `IoU 0.75`."""
-    return f"{_METRICS[finding.metric]} {finding.target:g}"
+    return f"{finding.metric.label} {finding.target:g}"
 
 
 def net(entrant: Entrant, word: str) -> str:
@@ -87,7 +70,7 @@ def headline(finding: Finding) -> str:
 
 def sentence(finding: Finding) -> str:
     """The whole finding as a short paragraph: verdict, uncertainty, counts, margins, horizon."""
-    parts = [f"In {clock_name(finding.clock)}, {headline(finding)}."]
+    parts = [f"In {finding.clock.label}, {headline(finding)}."]
     if Modifier.INCOMPLETE in finding.decision.modifiers:
         return parts[0]
     if finding.decision.verdict is not Verdict.NOT_REACHED:

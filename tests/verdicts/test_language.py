@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lab.verdicts.decision import Verdict
-from lab.verdicts.language import amount, percent
+from lab.quantities import percent
+from lab.verdicts.language import amount
 from lab.words import Clock
 
 

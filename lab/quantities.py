@@ -1,0 +1,21 @@
+"""Numbers as a reader sees them, in sentences, tables and figures alike."""
+
+_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def percent(share: float) -> str:
+    """0.834 as 83%; what is not quite none or all is not rounded to it."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def scale(largest: float) -> tuple[float, str]:
+    """The unit's factor and prefix with which numbers up to `largest` read well."""
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if largest >= factor), (1.0, ""))
+
+
+def flops(number: float) -> str:
+    """1.234e9 as 1.23 GFLOPs."""
+    factor, prefix = scale(number)
+    return f"{number / factor:.3g} {prefix}FLOPs"

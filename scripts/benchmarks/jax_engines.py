@@ -1,0 +1,154 @@
+"""The lab's lanes, and JAX as a user would map it: the same member, compiled in three ways."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from benchmarks.engine import Engine
+from benchmarks.work import Work
+from lab.training.devices import choose_devices, use_all_cores
+from lab.training.lanes import make_lanes
+from lab.training.member import Member, MemberState, make_member
+from lab.training.resident import make_resident
+
+Step = Callable[[MemberState, Any], MemberState]
+
+
+def lanes(work: Work) -> Engine:
+    """The lab's own program: a dispatch is one round of [steps, evaluation, refill] of all lanes."""
+    use_all_cores()
+    devices = choose_devices(work.lanes)
+    program = make_lanes(_member(work), work.cohort, work.lanes, 1, devices)
+    data = jax.device_put(make_resident(work.data), program.replicated)
+    now, advance_once = program.empty(), program.advance
+
+    def compile_ahead() -> None:
+        nonlocal advance_once
+        advance_once = program.advance.lower(now, data).compile()
+
+    def advance(units: int) -> int:
+        nonlocal now
+        for _ in range(units):
+            now, _ = advance_once(now, data)
+        jax.block_until_ready(now)
+        return units * work.cohort.eval_every * work.lanes
+
+    def weights() -> Mapping[str, np.ndarray]:
+        # Shard d of D holds members d, d + D, d + 2D...
+        order = np.argsort(np.asarray(now.states.member))
+        return {name: array[order] for name, array in _named(now.states.params).items()}
+
+    return Engine(compile_ahead, advance, weights, work.cohort.eval_every, _facts())
+
+
+def jax_loop(work: Work) -> Engine:
+    """A jitted step of one member on Flax's own layers, one member after another."""
+    member = _member(work)
+    examples = make_resident(work.data).train
+    step: Any = jax.jit(on_flax_layers(member.step), donate_argnums=0)
+    states = [_initial(member)(index) for index in range(work.lanes)]
+    calls = 0
+
+    def compile_ahead() -> None:
+        nonlocal step
+        step = step.lower(states[0], examples).compile()
+
+    def advance(units: int) -> int:
+        nonlocal calls
+        index = calls % work.lanes
+        calls += 1
+        for _ in range(units):
+            states[index] = step(states[index], examples)
+        jax.block_until_ready(states[index])
+        return units
+
+    def weights() -> Mapping[str, np.ndarray]:
+        return _named(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states).params)
+
+    return Engine(compile_ahead, advance, weights, 1, _facts())
+
+
+def jax_vmap(work: Work) -> Engine:
+    """Plain `jax.vmap` of that step over all members: XLA's grouped convolutions."""
+    member = _member(work)
+    examples = make_resident(work.data).train
+    step: Any = jax.jit(jax.vmap(on_flax_layers(member.step), in_axes=(0, None)), donate_argnums=0)
+    states = jax.jit(jax.vmap(member.init))(jnp.arange(work.lanes, dtype=jnp.int32))
+
+    def compile_ahead() -> None:
+        nonlocal step
+        step = step.lower(states, examples).compile()
+
+    def advance(units: int) -> int:
+        nonlocal states
+        for _ in range(units):
+            states = step(states, examples)
+        jax.block_until_ready(states)
+        return units * work.lanes
+
+    return Engine(compile_ahead, advance, lambda: _named(states.params), 1, _facts())
+
+
+def on_flax_layers(step: Step) -> Step:
+    """The step with each convolution of its model made by XLA, as Flax does if nobody interferes."""
+
+    @functools.wraps(step)
+    def stepped(*arguments: Any) -> MemberState:
+        with _flax_convolutions():
+            return step(*arguments)
+
+    return stepped
+
+
+@contextlib.contextmanager
+def _flax_convolutions() -> Iterator[None]:
+    """Takes the `conv_general_dilated` that `nn.Conv` was given away from it again."""
+
+    def intercept(
+        call: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        context: nn.module.InterceptorContext,
+    ) -> Any:
+        layer = context.module
+        if (
+            isinstance(layer, nn.Conv)
+            and context.method_name == "__call__"
+            and layer.conv_general_dilated is not None
+        ):
+            plain = layer.clone(parent=None, name=None, conv_general_dilated=None)
+            return plain.apply(layer.variables, *arguments, **options)
+        return call(*arguments, **options)
+
+    with nn.intercept_methods(intercept):
+        yield
+
+
+def _member(work: Work) -> Member:
+    height, width, depth = work.data.train.inputs.shape[1:]
+    return make_member(work.cohort, (int(height), int(width), int(depth)), work.data.classes)
+
+
+def _initial(member: Member) -> Callable[[int], MemberState]:
+    init = jax.jit(member.init)
+    return lambda index: init(jnp.asarray(index, jnp.int32))
+
+
+def _named(tree: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(tree, sep="/").items()}
+
+
+def _facts() -> dict[str, Any]:
+    devices = jax.devices()
+    return {
+        "platform": devices[0].platform,
+        "devices": len(devices),
+        "versions": {"jax": jax.__version__},
+    }
