@@ -12,12 +12,15 @@ Expect the larger to be first in steps. In FLOPs, of which each of its steps tak
 shrinks or is gone. Both at one shared learning rate: no claim about size in general.
 """
 
+from collections.abc import Sequence
+
 from absl import flags
 
 from experiments import _flags, _study
 from lab.data.loading import load
+from lab.errors import UsageError
 from lab.models import match_unet_width
-from lab.specs import CohortSpec, ContrastSpec, StudySpec, cohort_seeds
+from lab.specs import CohortSpec, ContrastSpec, StudySpec, UNetSpec, cohort_seeds
 from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
 
@@ -49,12 +52,12 @@ def main() -> None:
     target = _flags.target_spec(Metric.IOU, _TARGET.value)
     optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
     data = load(spec, _flags.data_dir())
-    height, width, depth = data.train.inputs.shape[1:]
+    models = _models(counts, data.train.inputs.shape[1:])
     cohorts = tuple(
         CohortSpec(
             name=name,
             data=spec,
-            model=match_unet_width(count, (height, width, depth), _EXPANSION.value),
+            model=model,
             optimizer=optimizer,
             target=target,
             batch_size=_flags.BATCH_SIZE.value,
@@ -63,8 +66,8 @@ def main() -> None:
             members=_flags.MEMBERS.value,
             seed=seed,
         )
-        for name, count, seed in zip(
-            names, counts, cohort_seeds(_flags.SEED.value, len(names)), strict=True
+        for name, model, seed in zip(
+            names, models, cohort_seeds(_flags.SEED.value, len(names)), strict=True
         )
     )
     study = StudySpec(
@@ -73,6 +76,19 @@ def main() -> None:
         contrasts=(ContrastSpec(smaller="small", larger="large"),),
     )
     _study.run_study("unet_size", study, {spec: data})
+
+
+def _models(counts: Sequence[int], image_shape: tuple[int, ...]) -> tuple[UNetSpec, ...]:
+    height, width, depth = image_shape
+    models = tuple(
+        match_unet_width(count, (height, width, depth), _EXPANSION.value) for count in counts
+    )
+    if len(set(models)) < len(models):
+        raise UsageError(
+            f"{' and '.join(map(str, counts))} parameters are the same network, to the nearest "
+            "width: pass counts further apart"
+        )
+    return models
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-WITHOUT_JAX = ("statistics", "verdicts", "records", "reports")
+WITHOUT_JAX = ("data", "statistics", "verdicts", "records", "reports")
 
 
 @cache

@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up import cohort, study
 
 from lab.errors import UsageError
 from lab.specs import (
@@ -26,7 +27,6 @@ from lab.specs import (
     json_converter,
 )
 from lab.words import TASK_METRICS, Clock, Direction, Metric, Task
-from made_up import cohort, study
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 COUNT = st.integers(1, 10**6)

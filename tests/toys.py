@@ -155,7 +155,7 @@ def descent_member(cohort: CohortSpec) -> Member:
 
 @dataclasses.dataclass(frozen=True)
 class Fate:
-    """How a member of `descent_cohort` must end; `hits` holds an evaluation per threshold or None."""
+    """How a member of `descent_cohort` must end; `hits` are evaluations, None for never."""
 
     outcome: Outcome
     hits: tuple[int | None, ...]

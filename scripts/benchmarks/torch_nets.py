@@ -3,6 +3,7 @@
 Flax pads with SAME, which differs from PyTorch's symmetric padding where the stride is 2.
 """
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,7 +18,13 @@ class SameConv(nn.Conv2d):
     """NCHW convolution with SAME padding."""
 
     def __init__(
-        self, inputs: int, outputs: int, window: int, stride: int = 1, groups: int = 1, bias: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        window: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__(inputs, outputs, window, stride, groups=groups, bias=bias)
 
@@ -35,11 +42,11 @@ class MLP(nn.Module):
         super().__init__()
         sizes = [inputs, *[spec.width] * spec.depth, classes]
         self.depth = spec.depth
-        for layer, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             self.add_module(f"Dense_{layer}", nn.Linear(fan_in, fan_out))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.flatten(1)
+        x = x.permute(0, 2, 3, 1).flatten(1)  # In the order of Flax's images.
         for layer in range(self.depth):
             x = functional.relu(self.get_submodule(f"Dense_{layer}")(x))
         return self.get_submodule(f"Dense_{self.depth}")(x)

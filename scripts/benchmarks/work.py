@@ -48,9 +48,7 @@ class Work:
     @classmethod
     def load(cls, folder: Path) -> "Work":
         """Reads what `save` wrote."""
-        cohort = json_converter().structure(
-            json.loads((folder / _COHORT).read_text()), CohortSpec
-        )
+        cohort = json_converter().structure(json.loads((folder / _COHORT).read_text()), CohortSpec)
         facts = read_facts(folder)
         with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
             train, validation = (

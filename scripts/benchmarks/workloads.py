@@ -47,4 +47,10 @@ WORKLOADS = (
 LANES, JAX_LOOP, JAX_VMAP = "lanes", "jax loop", "jax vmap"
 TORCH_LOOP, TORCH_VMAP = "torch loop", "torch vmap"
 ENGINES = (LANES, JAX_LOOP, JAX_VMAP, TORCH_LOOP, TORCH_VMAP)
+LANES_ON_XLA = "lanes on xla"
+"""No engine of its own: what `lanes` would do without lab/ops, measured next to it."""
+
 TORCH_ENGINES = (TORCH_LOOP, TORCH_VMAP)
+
+STEPS_ON_XLA = 4
+"""Steps between evaluations of `LANES_ON_XLA`: few, so that a dispatch comes to an end."""

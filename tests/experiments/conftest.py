@@ -1,38 +1,16 @@
 """The command line as a user meets it: streams, exit status, and the files it leaves."""
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import QUICK, RACE, Ended, Launch, Race
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """How a command ended; `status` is negative when a signal ended it."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def refusal(self) -> str:
-        """The one line that a user's mistake is answered with; fails where it is anything else."""
-        assert self.status == 2, (self.status, self.stderr, self.stdout)
-        assert "Traceback" not in self.stderr + self.stdout
-        lines = self.stderr.splitlines()
-        assert len(lines) == 1, self.stderr
-        assert lines[0].startswith("error: ")
-        return lines[0].removeprefix("error: ")
-
-
-Launch = Callable[..., Ended]
 
 
 @pytest.fixture(scope="session")
@@ -86,10 +64,13 @@ def launch(environment: dict[str, str]) -> Iterator[Launch]:
         process.wait(timeout=60)
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder`."""
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
+@pytest.fixture(scope="session")
+def race(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Race:
+    """Run once for all tests, which leave its records as they are."""
+    folder = tmp_path_factory.mktemp("race") / "run"
+    return Race(RACE, 22, folder, launch("width_race", *RACE, f"--out={folder}"))
+
+
+@pytest.fixture(scope="session")
+def quick() -> dict[str, str]:
+    return QUICK

@@ -7,6 +7,7 @@ Reads one JSON request a line: {"arguments": [...], "kill": [place, count] or nu
 user's would be; JAX has not yet started a backend when it forks. Answers one JSON line: status,
 stdout and stderr. `kill` ends the process by SIGKILL at the count-th time it comes to a place:
 
+    "start"        when the study is written, and before anything is compiled
     "record"       before a dispatch is recorded
     "half record"  when its curves are written, but its members are not
     "checkpoint"   when Orbax has begun to save in the background
@@ -84,6 +85,8 @@ def die_at(place: str, count: int) -> None:
         return stepped
 
     match place:
+        case "start":
+            _study.run = step(runner.run, before=True)
         case "record":
             store.RunFolder.append = step(store.RunFolder.append, before=True)
         case "half record":

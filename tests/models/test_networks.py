@@ -118,7 +118,7 @@ def normal(*shape: int) -> jax.Array:
 def test_a_block_has_a_linear_bottleneck_and_a_residual_where_shapes_allow(
     features: int, strides: int
 ) -> None:
-    """With the last scale at 0 only the residual is left; with it large, nothing cuts the output."""
+    """With the last scale at 0 only the residual is left; with a large one nothing is cut off."""
     block = InvertedResidual(features, expansion=2, strides=strides)
     x = normal(2, 6, 6, 4)
 

@@ -144,9 +144,7 @@ def test_medians_that_were_not_reached(estimate, lower, upper, shown):
     assert formatting.median(time, 10, 59) == shown
 
 
-@pytest.mark.parametrize(
-    ("number", "shown"), [(12.0, "12 FLOPs"), (1.239e9, "1.24 GFLOPs")]
-)
+@pytest.mark.parametrize(("number", "shown"), [(12.0, "12 FLOPs"), (1.239e9, "1.24 GFLOPs")])
 def test_flops(number, shown):
     assert flops(number) == shown
 

@@ -1,7 +1,7 @@
 """Lanes change nothing but the time: every member goes its own way, once, whatever is beside it.
 
-The cheap laws run on gradient descent on a parabola, whose times are known on paper (toys.py); those
-of floating point on a small network, bitwise where the lane width is the same.
+The cheap laws run on gradient descent on a parabola, whose times are known on paper (toys.py);
+those of floating point on a small network, bitwise where the lane width is the same.
 """
 
 import collections
@@ -13,13 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from lab.specs import CohortSpec
-from lab.training import lanes as lanes_module
-from lab.training.lanes import LaneProgram, Lanes, Trace, make_lanes
-from lab.training.member import MemberInfo, make_member
-from lab.training.resident import Resident, make_resident
-from lab.words import Outcome
 from toys import (
     descent_cohort,
     descent_fate,
@@ -27,6 +20,13 @@ from toys import (
     easy_images,
     mlp_cohort,
 )
+
+from lab.specs import CohortSpec
+from lab.training import lanes as lanes_module
+from lab.training.lanes import LaneProgram, Lanes, Trace, make_lanes
+from lab.training.member import MemberInfo, make_member
+from lab.training.resident import Resident, make_resident
+from lab.words import Outcome
 
 IMAGE = (4, 4, 1)
 

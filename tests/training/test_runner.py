@@ -12,8 +12,10 @@ import jax
 import numpy as np
 import pyarrow as pa
 import pytest
+from toys import DIGITS, descent_cohort, descent_fate, descent_plan, easy_images
 
-from lab.records.parts import read_parts
+from lab.errors import UsageError
+from lab.records.parts import RecordConflict, read_parts
 from lab.records.reader import read_cohort
 from lab.records.schema import MEMBERS, curves_schema
 from lab.records.store import RunFolder
@@ -23,7 +25,6 @@ from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress
 from lab.training.runner import run
 from lab.words import Metric, Outcome
-from toys import DIGITS, descent_cohort, descent_fate, descent_plan, easy_images
 
 DATA = {DIGITS: easy_images(train=1, validation=1)}
 MEMBERS_OF_TWO = (11, 6)
@@ -40,6 +41,17 @@ def two_plans(evaluations: int = 3, lanes: int = 4) -> tuple[CohortPlan, ...]:
     )
 
 
+class BoundedFolder(RunFolder):
+    """A run folder that takes 500 parts at most, so that a run without end ends the test."""
+
+    parts = 0
+
+    def append(self, cohort: str, dispatch: int, members: pa.Table, curves: pa.Table) -> None:
+        self.parts += 1
+        assert self.parts <= 500, "the run does not end"
+        super().append(cohort, dispatch, members, curves)
+
+
 def go(
     folder: Path,
     plans: Sequence[CohortPlan],
@@ -47,7 +59,7 @@ def go(
     checkpoint_seconds: float = 1e9,
 ) -> None:
     study = StudySpec("?", tuple(plan.cohort for plan in plans), ())
-    with RunFolder.open(folder, study) as opened:
+    with BoundedFolder.open(folder, study) as opened:
         opened.write_environment({"cohorts": {plan.cohort.name: plan.facts() for plan in plans}})
         run(plans, DATA, opened, watch, checkpoint_seconds)
 
@@ -229,6 +241,15 @@ def test_only_a_lost_member_is_computed_again(tmp_path: Path, uninterrupted: lis
     assert all_facts(tmp_path / "run", plans) == uninterrupted
 
 
+def test_lost_records_end_the_run(tmp_path: Path) -> None:
+    """With a part file gone that the checkpoint is past, no dispatch can ever bring its members."""
+    plans = [descent_plan(descent_cohort(members=9), 4, 2)]
+    go(tmp_path / "run", plans, checkpoint_seconds=0.0)
+    sorted((tmp_path / "run/cohorts/descent").glob("members-*.parquet"))[1].unlink()
+    with pytest.raises((UsageError, RecordConflict), match="descent"):
+        go(tmp_path / "run", plans)
+
+
 def test_outcomes_have_an_order_of_precedence() -> None:
     """Reached before diverged before exhausted: what is reached stays so."""
     cases = {
@@ -240,5 +261,3 @@ def test_outcomes_have_an_order_of_precedence() -> None:
     }
     for (reached, diverged), outcome in cases.items():
         assert runner._outcome(np.array(reached), np.bool_(diverged)) is outcome
-
-

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from lab.verdicts.decision import Verdict
 from lab.quantities import percent
+from lab.verdicts.decision import Verdict
 from lab.verdicts.language import amount
 from lab.words import Clock
 

@@ -1,0 +1,141 @@
+"""Writes a workload's work: initial weights, data, batches, and what the results are judged by.
+
+python -m benchmarks.preparation NAME LANES FOLDER [DATA_DIR]
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from benchmarks.machine import copy_bytes_per_second, matmul_flops_per_second
+from benchmarks.work import Work
+from benchmarks.workloads import BATCH_SIZE, EXPANSION, NEVER, OPTIMIZER, WORKLOADS, UNetOfSize
+from lab.costs import flops_per_step
+from lab.data.loading import DataArrays, Split, load
+from lab.errors import UsageError
+from lab.models import build_model, count_parameters, match_unet_width
+from lab.randomness import Stream, batch_indices, member_key
+from lab.specs import MAX_EXAMPLES, CohortSpec
+from lab.training.member import make_member
+
+STEPS = 64
+_LINEAR = (nn.Conv, nn.Dense)
+
+
+def main() -> int:
+    """The program; a user's mistake is one line on stderr and status 2."""
+    name, lanes, folder, *data_dir = sys.argv[1:]
+    try:
+        prepare(name, int(lanes), Path(folder), Path(data_dir[0]) if data_dir else None)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def prepare(name: str, lanes: int, folder: Path, data_dir: Path | None) -> None:
+    """Loads the data, finds the network, measures the machine."""
+    workload = {workload.name: workload for workload in WORKLOADS}[name]
+    data = load(workload.data, data_dir)
+    model = (
+        match_unet_width(workload.model.parameters, _image_shape(data), EXPANSION)
+        if isinstance(workload.model, UNetOfSize)
+        else workload.model
+    )
+    cohort = CohortSpec(
+        name="bench",
+        data=workload.data,
+        model=model,
+        optimizer=OPTIMIZER,
+        target=NEVER,
+        batch_size=BATCH_SIZE,
+        budget_steps=MAX_EXAMPLES // BATCH_SIZE // workload.eval_every * workload.eval_every,
+        eval_every=workload.eval_every,
+        members=lanes,
+        seed=0,
+    )
+    make_work(cohort, data, facts(cohort, data)).save(folder)
+
+
+def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
+    """What a step takes, and what this machine can do."""
+    shape = _image_shape(data)
+    parameters = count_parameters(cohort.model, shape, data.classes)
+    moved, held = step_bytes(cohort, shape, data.classes, parameters)
+    return {
+        "parameters": parameters,
+        "lanes": cohort.members,
+        "batch_size": cohort.batch_size,
+        "flops_per_step": flops_per_step(make_member(cohort, shape, data.classes), data.train),
+        "bytes_per_step": moved,
+        "matmul_flops_per_second": matmul_flops_per_second(),
+        "copy_bytes_per_second": copy_bytes_per_second(held, len(os.sched_getaffinity(0))),
+    }
+
+
+def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) -> Work:
+    """The work of training all the cohort's members."""
+    member = make_member(cohort, _image_shape(data), data.classes)
+    members = jnp.arange(cohort.members, dtype=jnp.int32)
+    params = jax.jit(jax.vmap(lambda index: member.init(index).params))(members)
+    weights = {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
+
+    def batch(step: jax.Array, index: jax.Array) -> jax.Array:
+        key = member_key(cohort.seed, Stream.ORDER, index)
+        return batch_indices(key, step, cohort.batch_size, len(data.train.inputs))
+
+    batches = jax.jit(jax.vmap(jax.vmap(batch, (None, 0)), (0, None)))
+    # The lab's program evaluates as it trains: on one batch, so that it hardly counts.
+    inputs, targets = data.validation.inputs, data.validation.targets
+    validation = Split(inputs[: cohort.batch_size], targets[: cohort.batch_size])
+    return Work(
+        cohort=cohort,
+        data=DataArrays(data.train, validation, data.classes),
+        weights=weights,
+        batches_TxLxB=np.asarray(batches(jnp.arange(STEPS, dtype=jnp.int32), members)),
+        facts=facts,
+    )
+
+
+def step_bytes(
+    cohort: CohortSpec, image_shape: tuple[int, int, int], classes: int, parameters: int
+) -> tuple[int, int]:
+    """Bytes that a member's step must move however it is compiled, and bytes that it works on.
+
+    The output of each convolution and dense layer is written once and read forward and backward,
+    its gradient written and read; all between (normalisation, activation) is taken to be fused.
+    Weights and Adam's two moments are read and written.
+    """
+    module = build_model(cohort.model, classes)
+    images = jax.ShapeDtypeStruct((cohort.batch_size, *image_shape), jnp.float32)
+
+    def outputs(key: jax.Array, x: jax.Array) -> Any:
+        _, state = module.init_with_output(
+            key,
+            x,
+            train=True,
+            capture_intermediates=lambda layer, _: isinstance(layer, _LINEAR),
+        )
+        return state["intermediates"]
+
+    leaves = jax.tree.leaves(jax.eval_shape(outputs, jax.random.key(0), images))
+    activations = sum(int(np.prod(leaf.shape)) for leaf in leaves)
+    state = 3 * parameters
+    return 4 * (5 * activations + 2 * state), 4 * (activations + state)
+
+
+def _image_shape(data: DataArrays) -> tuple[int, int, int]:
+    height, width, depth = data.train.inputs.shape[1:]
+    return int(height), int(width), int(depth)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""What the tests of the command line speak of."""
+
+import dataclasses
+from pathlib import Path
+from typing import Protocol
+
+RACE = (
+    "--widths=4,16",
+    "--members=22",
+    "--lanes=4",
+    "--budget_steps=80",
+    "--eval_every=10",
+    "--learning_rate=0.02",
+    "--target=0.3,0.6",
+)
+# XLA compiles twice as fast without its optimisations: for tests of the way through, not of speed.
+QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command ended; `status` is negative when a signal ended it."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def refusal(self) -> str:
+        """The one line that a user's mistake is answered with; fails where it is anything else."""
+        assert self.status == 2, (self.status, self.stderr, self.stdout)
+        assert "Traceback" not in self.stderr + self.stdout
+        lines = self.stderr.splitlines()
+        assert len(lines) == 1, self.stderr
+        assert lines[0].startswith("error: ")
+        return lines[0].removeprefix("error: ")
+
+
+class Launch(Protocol):
+    """Runs an experiment in a process of its own; see experiments/launcher.py for `kill`."""
+
+    def __call__(
+        self,
+        experiment: str,
+        *arguments: str,
+        kill: tuple[str, int] | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> Ended: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Race:
+    """A finished run of the width race, and the command that gave it."""
+
+    flags: tuple[str, ...]
+    members: int
+    folder: Path
+    ended: Ended

@@ -1,0 +1,187 @@
+"""A user's mistake: one line on stderr, exit 2, no traceback, nothing lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Launch, Race
+
+# Each: experiment, arguments, and what the line must say: the value that was got, and a remedy.
+MISTAKES = {
+    "target above 1": ("unet_size", ["--target=1.5"], "1.5", "--target"),
+    "target zero": ("width_race", ["--target=0"], "0", "--target"),
+    "target nan": ("width_race", ["--target=nan"], "nan", "--target"),
+    "target word": ("unet_size", ["--target=abc"], "'abc'", "--target=0.5"),
+    "target empty": ("width_race", ["--target="], "target", "--target"),
+    "no members": ("width_race", ["--members=0"], "members is 0", "--members"),
+    "members word": ("width_race", ["--members=many"], "many", "members"),
+    "no budget": ("width_race", ["--budget_steps=-20"], "-20", "--budget_steps"),
+    "no grid": ("width_race", ["--eval_every=0"], "eval_every is 0", "--eval_every"),
+    "uneven budget": ("width_race", ["--budget_steps=25", "--eval_every=10"], "25", "=30"),
+    "budget below sustain": (
+        "width_race",
+        ["--budget_steps=10", "--eval_every=10", "--sustain=3"],
+        "3",
+        "--sustain",
+    ),
+    "no sustain": ("width_race", ["--sustain=0"], "sustain is 0", "--sustain"),
+    "no batch": ("width_race", ["--batch_size=0"], "batch_size is 0", "--batch_size"),
+    "seed": ("width_race", ["--seed=-1"], "-1", "--seed"),
+    "rate": ("width_race", ["--learning_rate=0"], "learning_rate is 0", "--learning_rate"),
+    "rate nan": ("width_race", ["--learning_rate=nan"], "nan", "--learning_rate"),
+    "momentum of Adam": ("width_race", ["--momentum=0.5"], "0.5", "drop --momentum"),
+    "momentum": ("width_race", ["--optimizer=sgd", "--momentum=1"], "1.0", "--momentum"),
+    "no such optimizer": ("width_race", ["--optimizer=lion"], "lion", "adam"),
+    "no lanes": ("width_race", ["--lanes=0"], "lanes is 0", "--lanes=auto"),
+    "lanes word": ("width_race", ["--lanes=x"], "'x'", "--lanes=auto"),
+    "lanes negative": ("width_race", ["--lanes=-4"], "-4", "--lanes=auto"),
+    "unknown flag": ("width_race", ["--nonsense=3"], "nonsense", "flag"),
+    "stray argument": ("width_race", ["width_race"], "'width_race'", "--"),
+    "one width": ("width_race", ["--widths=8"], "8", "two or more"),
+    "widths falling": ("width_race", ["--widths=16,8"], "16,8", "pass 8,16"),
+    "widths twice": ("width_race", ["--widths=8,8"], "8,8", "8"),
+    "width zero": ("width_race", ["--widths=0,8"], "0,8", "positive"),
+    "widths words": ("width_race", ["--widths=a,b"], "'a,b'", "--widths=8,32"),
+    "no depth": ("width_race", ["--depth=0"], "depth is 0", "--depth"),
+    "small above large": (
+        "unet_size",
+        ["--small_parameters=5000", "--large_parameters=2900"],
+        "5000,2900",
+        "2900,5000",
+    ),
+    "small is large": (
+        "unet_size",
+        ["--small_parameters=2900", "--large_parameters=2900"],
+        "2900,2900",
+        "smaller",
+    ),
+    "negative parameters": ("unet_size", ["--small_parameters=-3"], "-3", "positive"),
+    "unreachable parameters": ("unet_size", ["--small_parameters=7"], "7", "pass one of them"),
+    "no expansion": ("unet_size", ["--expansion=0"], "expansion is 0", "--expansion"),
+    "image size": ("unet_size", ["--image_size=20"], "20x20", "--image_size=16"),
+    "image size zero": ("unet_size", ["--image_size=0"], "image_size is 0", "--image_size"),
+    "foreground": ("unet_size", ["--foreground=cat"], "'cat'", "--foreground=1"),
+    "foreground nowhere": ("unet_size", ["--foreground=77"], "77", "--foreground"),
+    "unknown set": ("unet_size", ["--dataset=no_such_set"], "'no_such_set'", "TFDS"),
+    "no set": ("width_race", ["--dataset="], "empty", "--dataset"),
+    "another task's set": ("unet_size", ["--dataset=sklearn_digits"], "segmentation", "choose"),
+    "unknown split": ("width_race", ["--train_split=nowhere"], "nowhere", "train"),
+    "splits that share": (
+        "width_race",
+        ["--train_split=train", "--validation_split=train[:10%]"],
+        "share",
+        "--validation_split",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(launch: Launch, tmp_path: Path, mistake: str) -> None:
+    experiment, arguments, got, remedy = MISTAKES[mistake]
+    ended = launch(experiment, *arguments, f"--out={tmp_path / 'run'}")
+    assert got in ended.refusal
+    assert remedy in ended.refusal
+    assert not list((tmp_path).rglob("*.parquet"))
+
+
+def test_a_set_that_is_not_there_and_cannot_be_fetched(launch: Launch, tmp_path: Path) -> None:
+    """Refused before minutes of attempts to reach a host; proxies that go nowhere cut the net."""
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    ended = launch(
+        "unet_size",
+        *("--dataset=oxford_iiit_pet", f"--data_dir={tmp_path}", f"--out={tmp_path / 'run'}"),
+        extra=nowhere | {name.upper(): value for name, value in nowhere.items()},
+    )
+    assert "oxford_iiit_pet is not prepared" in ended.refusal
+    assert str(tmp_path) in ended.refusal
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_that_may_not_be_written(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir(mode=0o500)
+    assert "run" in launch("width_race", f"--out={tmp_path / 'mine/run'}").refusal
+
+
+def test_a_folder_that_cannot_be_written(launch: Launch) -> None:
+    """/proc takes no folder from anybody."""
+    refused = launch("width_race", "--out=/proc/lab/run").refusal
+    assert "/proc/lab/run" in refused
+    assert "--out" in refused
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but the lock, which names the process that last held it."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != ".lock"]
+    return {str(file): file.read_bytes() for file in files}
+
+
+OTHERS = {
+    "more members": ["--members=3"],
+    "another seed": ["--seed=1"],
+    "other lanes": ["--lanes=1"],
+    "other widths": ["--widths=4,8,16"],
+    "nonsense": ["--target=abc"],
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_run_folder_is_left_alone_by_mistakes(launch: Launch, race: Race, other: str) -> None:
+    before = contents(race.folder)
+    ended = launch("width_race", *race.flags, *OTHERS[other], f"--out={race.folder}")
+    assert ended.refusal
+    assert contents(race.folder) == before
+
+
+def test_another_study_is_named_by_what_differs(launch: Launch, race: Race) -> None:
+    refused = launch("width_race", *race.flags, "--members=3", f"--out={race.folder}").refusal
+    assert "holds another study" in refused
+    assert "members: 22 there, 3 asked" in refused
+
+
+def test_another_experiment_s_folder_is_refused(launch: Launch, race: Race) -> None:
+    before = contents(race.folder)
+    refused = launch("unet_size", "--members=2", f"--out={race.folder}").refusal
+    assert "holds another study" in refused
+    assert contents(race.folder) == before
+
+
+def test_a_file_is_no_folder(launch: Launch, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    assert str(file) in launch("width_race", f"--out={file}").refusal
+    assert str(file) in launch("width_race", f"--out={file / 'below'}").refusal
+    assert file.read_text() == "mine"
+
+
+def test_somebody_s_folder_is_no_run_folder(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    refused = launch("width_race", f"--out={tmp_path}").refusal
+    assert "no run folder" in refused
+    assert contents(tmp_path) == {str(tmp_path / "thesis.tex"): b"years of work"}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "arguments", "got"),
+    [
+        ("width_race", ["--members=0"], "members is 0"),
+        ("unet_size", ["--target=abc"], "'abc'"),
+        ("unet_size", ["--nonsense"], "nonsense"),
+    ],
+)
+def test_a_real_process_says_the_same(
+    environment: dict[str, str], tmp_path: Path, experiment: str, arguments: list[str], got: str
+) -> None:
+    command = [sys.executable, "-m", f"experiments.{experiment}", *arguments]
+    ended = subprocess.run(
+        [*command, f"--out={tmp_path / 'run'}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert got in line
+    assert not (tmp_path / "run").exists()
