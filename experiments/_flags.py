@@ -1,7 +1,10 @@
 """The flags that every experiment shares, and how they become specs."""
 
+import io
 import itertools
+import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,12 +56,11 @@ def lanes() -> int | None:
     """Lane width; None means by rule."""
     if _LANES.value == "auto":
         return None
-    try:
-        return int(_LANES.value)
-    except ValueError:
+    if not _LANES.value.isdecimal() or int(_LANES.value) == 0:
         raise UsageError(
-            f"lanes is {_LANES.value!r}; it must be a number or auto: pass --lanes=auto"
-        ) from None
+            f"lanes is {_LANES.value!r}; it must be a positive number or auto: pass --lanes=auto"
+        )
+    return int(_LANES.value)
 
 
 def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> DataSpec:
@@ -121,7 +123,7 @@ def _joined(values: Sequence[int]) -> str:
 def out_folder(experiment: str, fingerprint: str) -> Path:
     """Where the run is kept."""
     if _OUT.value is not None:
-        return Path(_OUT.value)
+        return Path(_OUT.value).expanduser()
     return Path("runs") / f"{experiment}-{fingerprint[:8]}"
 
 
@@ -135,10 +137,24 @@ def command() -> str:
 def run_main(main: Callable[[], None]) -> None:
     """Runs an experiment's main; a user's mistake ends in one line on stderr and exit status 2."""
     logging.set_verbosity(logging.WARNING)
+    signal.signal(signal.SIGINT, _interrupted)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # A narrow locale must not end a study.
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 
+def _interrupted(*_: object) -> None:
+    """Ends at once, as a kill would, which loses nothing; compiling would hold an exception up."""
+    os.write(2, b"\nerror: interrupted; the same command goes on from here\n")
+    os._exit(130)
+
+
 def _parse(arguments: Sequence[str]) -> list[str]:
+    if any(argument in ("--help", "-help") for argument in arguments):
+        print(sys.modules["__main__"].__doc__)
+        print(flags.FLAGS.main_module_help())
+        sys.exit(0)
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
@@ -154,9 +170,11 @@ def _guarded(main: Callable[[], None]) -> None:
     except UsageError as error:
         _fail(str(error), 2)
     except RecordConflict as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from here", 130)
+        _fail(
+            f"{error}; another machine, another version or another lane width computes other last "
+            "digits: go on where the run began, or pass another --out",
+            1,
+        )
 
 
 def _fail(message: str, status: int) -> None:

@@ -3,7 +3,9 @@
 import datetime
 import hashlib
 import importlib.metadata
+import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -76,7 +78,8 @@ class _Watcher:
         self._printed = now
         line = progress_line(cohorts, now)
         if self._in_place:
-            print(f"\r\033[K{line}", end="\n" if done else "", flush=True)
+            columns = shutil.get_terminal_size().columns
+            _say(f"\r\033[K{line[: columns - 1]}", end="\n" if done else "")
         else:
             _say(line)
 
@@ -112,5 +115,9 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
+def _say(text: str, end: str = "\n") -> None:
+    """Prints; once nobody reads any more, the study goes on without."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,12 +12,13 @@ Expect the larger to be first in steps. In FLOPs, of which each of its steps tak
 shrinks or is gone. Both at one shared learning rate: no claim about size in general.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from absl import flags
 
 from experiments import _flags, _study
-from lab.data.loading import load
+from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import match_unet_width
 from lab.specs import CohortSpec, ContrastSpec, StudySpec, UNetSpec, cohort_seeds
@@ -46,33 +47,31 @@ def main() -> None:
     """Flags to study to answer."""
     use_all_cores()
     spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
-    names = ("small", "large")
-    counts = (_SMALL.value, _LARGE.value)
-    _flags.require_increasing("small_parameters, large_parameters", counts)
-    target = _flags.target_spec(Metric.IOU, _TARGET.value)
-    optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
-    data = load(spec, _flags.data_dir())
-    models = _models(counts, data.train.inputs.shape[1:])
-    cohorts = tuple(
-        CohortSpec(
-            name=name,
-            data=spec,
-            model=model,
-            optimizer=optimizer,
-            target=target,
-            batch_size=_flags.BATCH_SIZE.value,
-            budget_steps=_BUDGET.value,
-            eval_every=_EVERY.value,
-            members=_flags.MEMBERS.value,
-            seed=seed,
-        )
-        for name, model, seed in zip(
-            names, models, cohort_seeds(_flags.SEED.value, len(names)), strict=True
-        )
+    counts = {"small": _SMALL.value, "large": _LARGE.value}
+    _flags.require_increasing("small_parameters, large_parameters", tuple(counts.values()))
+    declared = CohortSpec(
+        name="declared",
+        data=spec,
+        model=UNetSpec(width=1.0, expansion=_EXPANSION.value),
+        optimizer=_flags.optimizer_spec(_LEARNING_RATE.value),
+        target=_flags.target_spec(Metric.IOU, _TARGET.value),
+        batch_size=_flags.BATCH_SIZE.value,
+        budget_steps=_BUDGET.value,
+        eval_every=_EVERY.value,
+        members=_flags.MEMBERS.value,
+        seed=_flags.SEED.value,
     )
+    # Late: a mistake in a flag must not cost a download.
+    spec = name_splits(spec, _flags.data_dir())
+    data = load(spec, _flags.data_dir())
+    models = _models(tuple(counts.values()), data.train.inputs.shape[1:])
+    seeds = cohort_seeds(_flags.SEED.value, len(counts))
     study = StudySpec(
         question=QUESTION.format(small=_SMALL.value, large=_LARGE.value),
-        cohorts=cohorts,
+        cohorts=tuple(
+            dataclasses.replace(declared, name=name, data=spec, model=model, seed=seed)
+            for name, model, seed in zip(counts, models, seeds, strict=True)
+        ),
         contrasts=(ContrastSpec(smaller="small", larger="large"),),
     )
     _study.run_study("unet_size", study, {spec: data})
@@ -92,4 +91,5 @@ def _models(counts: Sequence[int], image_shape: tuple[int, ...]) -> tuple[UNetSp
 
 
 if __name__ == "__main__":
+    flags.adopt_module_key_flags(_flags)
     _flags.run_main(main)

@@ -11,10 +11,12 @@ Expect wider to be first in steps, and the order to turn in FLOPs, where a wide 
 at one shared learning rate: no claim about size in general.
 """
 
+import dataclasses
+
 from absl import flags
 
 from experiments import _flags, _study
-from lab.data.loading import load
+from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.specs import CNNSpec, CohortSpec, ContrastSpec, MLPSpec, StudySpec, cohort_seeds
 from lab.training.devices import use_all_cores
@@ -42,7 +44,7 @@ def main() -> None:
     spec = _flags.data_spec(_DATASET.value, Task.CLASSIFICATION)
     target = _flags.target_spec(Metric.ACCURACY, _TARGET.value)
     optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
-    cohorts = tuple(
+    declared = tuple(
         CohortSpec(
             name=f"width-{width}",
             data=spec,
@@ -57,6 +59,9 @@ def main() -> None:
         )
         for width, seed in zip(widths, cohort_seeds(_flags.SEED.value, len(widths)), strict=True)
     )
+    # Late: a mistake in a flag must not cost a download.
+    spec = name_splits(spec, _flags.data_dir())
+    cohorts = tuple(dataclasses.replace(cohort, data=spec) for cohort in declared)
     names = [cohort.name for cohort in cohorts]
     study = StudySpec(
         question=f"Do narrower {_ARCHITECTURE.value.upper()}s always converge faster than wider?",
@@ -80,4 +85,5 @@ def _widths() -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
+    flags.adopt_module_key_flags(_flags)
     _flags.run_main(main)

@@ -19,6 +19,7 @@ from lab.specs import (
 from lab.training.detection import detector
 from lab.training.member import Member, MemberInfo, MemberState
 from lab.training.planning import CohortPlan
+from lab.training.resident import Examples
 from lab.words import Metric, Outcome, Task
 
 DIGITS = DataSpec("sklearn_digits", Task.CLASSIFICATION)
@@ -122,8 +123,12 @@ def descent_member(cohort: CohortSpec) -> Member:
             detection=detect.init(),
         )
 
-    def step(state: MemberState, train: object) -> MemberState:
-        del train
+    def draw(state: MemberState, train: Examples) -> Examples:
+        del state
+        return train
+
+    def learn(state: MemberState, batch: Examples) -> MemberState:
+        del batch
         value, gradient = jax.value_and_grad(loss)(state.params)
         finite = jnp.isfinite(value)
         return state._replace(
@@ -150,7 +155,7 @@ def descent_member(cohort: CohortSpec) -> Member:
         )
         return state._replace(detection=detection), info
 
-    return Member(init, step, evaluate)
+    return Member(init, draw, learn, evaluate)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,6 +47,12 @@ class DataArrays:
     classes: int
 
 
+def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpec:
+    """The spec with both splits named, also where it left them open; arguments as `load`'s."""
+    train, validation = _split_expressions(spec, tuple(_open(spec, data_dir).info.splits))
+    return dataclasses.replace(spec, train_split=train, validation_split=validation)
+
+
 def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     """Reads both splits of a set, preparing or downloading it first where it is missing.
 
@@ -59,8 +65,7 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     Raises:
         UsageError: the set is not to be had, or does not hold what the spec asks for.
     """
-    folder = (data_dir or preparation.default_folder()).expanduser().absolute()
-    builder = preparation.open_prepared(spec.name, folder)
+    builder = _open(spec, data_dir)
     classes = _require_features(builder, spec)
     expressions = _split_expressions(spec, tuple(builder.info.splits))
     extents = [reading.split_extents(builder, expression) for expression in expressions]
@@ -77,6 +82,11 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     _require_alike(train, validation, spec)
     _require_targets(train, validation, spec, classes)
     return DataArrays(train, validation, classes)
+
+
+def _open(spec: DataSpec, data_dir: pathlib.Path | None) -> tfds.core.DatasetBuilder:
+    folder = (data_dir or preparation.default_folder()).expanduser().absolute()
+    return preparation.open_prepared(spec.name, folder)
 
 
 def _require_features(builder: tfds.core.DatasetBuilder, spec: DataSpec) -> int:
@@ -115,6 +125,8 @@ def _read_split(
     builder: tfds.core.DatasetBuilder, spec: DataSpec, expression: str, count: int, total: int
 ) -> Split:
     """Decodes a split of `count` examples; `total` is that of both splits, for the memory limit."""
+    if spec.image_size is not None:
+        _require_memory(spec, total, spec.image_size**2)
     examples = _decoded(builder, spec, expression)
     image, target = next(examples)
     _require_memory(spec, total, image.nbytes + target.nbytes)

@@ -28,6 +28,8 @@ OWN_NAMES = ("digits_on_photographs", "sklearn_digits")
 """The lab's own sets; they need no network."""
 
 FILE_FORMAT = "array_record"
+INSTALLABLE = {"tensorflow": "tensorflow-cpu"}
+"""What to install for a module of another name; the extra `prepare` is the same."""
 """What the lab prepares: TFDS's default, tfrecord, is written by TensorFlow only."""
 
 _INFO_FILE = "dataset_info.json"
@@ -217,8 +219,9 @@ def _remedy(error: BaseException, name: str) -> str:
 
 def _needs(package: str, name: str) -> str:
     return (
-        f"that needs {package}; pip install {package}, or prepare it once where that is "
-        f"installed (tfds build {name} --file_format={FILE_FORMAT}) and copy its folder here"
+        f"that needs {package}: .venv/bin/pip install {INSTALLABLE.get(package, package)}, or "
+        f"prepare it where that is installed (tfds build {name} --file_format={FILE_FORMAT}) and "
+        "copy its folder here"
     )
 
 

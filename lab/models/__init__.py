@@ -1,6 +1,12 @@
 """Spec to Flax module, one family a file."""
 
-from lab.models.build import build_model, check_image_shape, count_parameters, example_input
+from lab.models.build import (
+    build_model,
+    check_image_shape,
+    count_parameters,
+    example_input,
+    initial_gain,
+)
 from lab.models.initial import initialise
 from lab.models.sizing import match_unet_width
 
@@ -9,6 +15,7 @@ __all__ = [
     "check_image_shape",
     "count_parameters",
     "example_input",
+    "initial_gain",
     "initialise",
     "match_unet_width",
 ]

@@ -27,6 +27,11 @@ def build_model(spec: ModelSpec, classes: int) -> nn.Module:
             assert_never(spec)
 
 
+def initial_gain(spec: ModelSpec) -> float:
+    """The gain of `initialise`: 2 makes up for ReLU, which a normalised network does not need."""
+    return 1.0 if isinstance(spec, UNetSpec) else 2.0
+
+
 def example_input(image_shape: tuple[int, int, int]) -> jax.ShapeDtypeStruct:
     """What modules take, in shape and type: one float32 image in [0, 1] of shape (H, W, C)."""
     return jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)

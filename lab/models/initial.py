@@ -17,9 +17,10 @@ def initialise(
 ) -> dict[str, Any]:
     """`params` and what else the module holds: as Flax lays them out, all drawn at once.
 
-    Kernels have variance `gain`/fan-in and are cut off at two deviations (He et al. 2015, section
-    2.2, for gain 2), scales and variances are 1, all else 0. One draw is sliced into kernels,
-    because compiling a draw of its own for each takes XLA longer than the training step.
+    Kernels have variance `gain`/fan-in and are cut off at two deviations (gain 2: He et al. 2015,
+    section 2.2; gain 1: LeCun et al. 1998, "Efficient BackProp", section 4.6), scales and
+    variances are 1, biases and means 0. One draw is sliced into kernels, because compiling a draw
+    of its own for each takes XLA longer than the training step.
     """
     shapes = jax.eval_shape(functools.partial(module.init, train=True), key, example)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
@@ -35,8 +36,10 @@ def initialise(
                 used += size
             case "scale" | "var":
                 values.append(jnp.ones(leaf.shape, leaf.dtype))
-            case _:
+            case "bias" | "mean":
                 values.append(jnp.zeros(leaf.shape, leaf.dtype))
+            case name:
+                raise ValueError(f"no rule for the initial value of {name!r}")
     return jax.tree_util.tree_unflatten(structure, values)
 
 

@@ -7,6 +7,8 @@ from lab.models.build import check_image_shape, count_parameters
 from lab.models.unet import BASE_CHANNELS, channels
 from lab.specs import UNetSpec
 
+MOST_PARAMETERS = 10**9
+
 
 def match_unet_width(
     parameters: int,
@@ -20,6 +22,10 @@ def match_unet_width(
     one wherever some channel count rounds up, so the dial is searched over those steps.
     """
 
+    if not 0 < parameters <= MOST_PARAMETERS:
+        raise UsageError(
+            f"{parameters} parameters were asked; sizing covers 1 to {MOST_PARAMETERS}: pass fewer"
+        )
     check_image_shape(UNetSpec(1.0, expansion), image_shape)
 
     def count(width: float) -> int:

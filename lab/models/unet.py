@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from lab.ops import conv_general_dilated, depth_to_space, upsample_nearest
 from lab.specs import UNetSpec
 
-BASE_CHANNELS = (8, 9, 20)
+BASE_CHANNELS = (8, 14, 17)
 """Channels at 1/2, 1/4 and 1/8 of the image's resolution, for width 1."""
 
 IMAGE_MULTIPLE = 2 ** len(BASE_CHANNELS)
@@ -43,7 +43,9 @@ class InvertedResidual(nn.Module):
         y = nn.relu6(norm()(Conv(hidden, (1, 1))(x)))
         depthwise = Conv(hidden, (3, 3), self.strides, feature_group_count=hidden)
         y = nn.relu6(norm()(depthwise(y)))
-        y = norm()(Conv(self.features, (1, 1))(y))
+        # Without a bias: the next block's normalisation would take it away again, so its gradient
+        # would be rounding alone, which Adam turns into full steps that differ between lane widths.
+        y = norm(use_bias=False)(Conv(self.features, (1, 1))(y))
         return x + y if x.shape == y.shape else y
 
 

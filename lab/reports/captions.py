@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from lab.records.cohort import CohortRecords
-from lab.reports.formatting import count, joined, level
+from lab.reports.formatting import count, joined
 from lab.specs import CohortSpec
+from lab.verdicts import language
 from lab.words import Clock, Direction
 
 _LONGEST_NAME = 14
@@ -21,10 +22,9 @@ class Caption:
 
 
 def goal(spec: CohortSpec, threshold: int = -1) -> str:
-    """`IoU 0.60 or more`."""
+    """The verdicts' goal with its direction: `IoU 0.6 or more`."""
     side = "more" if spec.target.direction is Direction.MAXIMIZE else "less"
-    value = level(spec.target.thresholds[threshold])
-    return f"{spec.target.metric.label} {value} or {side}"
+    return f"{language.goal(spec.target.metric, spec.target.thresholds[threshold])} or {side}"
 
 
 def whole_goal(spec: CohortSpec) -> str:

@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.records.cohort import CohortRecords
-from lab.specs import CohortSpec
 from lab.statistics.quantiles import QuantileTime, quantile_time
 from lab.statistics.survival import Incidence, incidence
-from lab.statistics.times import Times
-from lab.words import Clock, Direction
+from lab.verdicts.clocks import last_start, times_to
+from lab.words import Direction
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,39 +29,14 @@ class Fan:
     level: Floats
 
 
-def last_start(spec: CohortSpec) -> int:
-    """The last evaluation at which a success can start: the next ones have to sustain it."""
-    return spec.evaluations - spec.target.sustain + 1
-
-
-def cost(records: CohortRecords, clock: Clock) -> float:
-    """Units of `clock` between two evaluations."""
-    spec = records.spec
-    each = {
-        Clock.STEPS: 1.0,
-        Clock.EXAMPLES: float(spec.batch_size),
-        Clock.FLOPS: records.flops_per_step,
-    }
-    return spec.eval_every * each[clock]
-
-
-def times(records: CohortRecords, threshold: int = -1) -> Times:
-    """When the members first reached threshold number `threshold`."""
-    return Times(
-        evaluation=records.hit[:, threshold],
-        reached=records.reached[:, threshold],
-        last=last_start(records.spec),
-    )
-
-
 def share_reached(records: CohortRecords, threshold: int = -1) -> Incidence:
     """The share that had reached the threshold by each evaluation, with a band of level LEVEL."""
-    return incidence(times(records, threshold), LEVEL)
+    return incidence(times_to(records, threshold), LEVEL)
 
 
 def median_evaluation(records: CohortRecords, threshold: int = -1) -> QuantileTime:
     """The evaluation by which half had reached the threshold, with an interval of level LEVEL."""
-    return quantile_time(times(records, threshold), 0.5, LEVEL)
+    return quantile_time(times_to(records, threshold), 0.5, LEVEL)
 
 
 def held_levels(records: CohortRecords) -> Floats:

@@ -10,7 +10,11 @@ _CLOCKS = {
     "steps": "a step is one update of the weights",
     "examples": "examples are the images a member has seen; with equal batch sizes this asks the "
     "same as steps",
-    "flops": "FLOPs are the arithmetic spent, so a step of a larger network costs more",
+    "flops": "FLOPs are XLA's count of one training step of one member as the lab runs it: forward, "
+    "backward, normalisation and optimizer, but not evaluation. It is an implementation's count, "
+    "not a theoretical one; a step of a larger network costs more. A time on this clock is rounded "
+    "up to its evaluation, and the stretch between two evaluations differs between the networks: "
+    "the interval of the win probability (smaller first) allows for that, the time ratio does not",
     "seconds": "seconds are those of a member trained alone on this machine",
 }
 _WIN = (
@@ -36,7 +40,8 @@ VERDICTS = {
     "the smaller lead.",
     "crossing": "One network leads early and the other late, so neither is simply faster.",
     "equivalent": "The difference is shown to be smaller than the margins declared before the run.",
-    "undecided": "The members at hand do not settle it; that is no evidence of equality.",
+    "undecided": "The data at hand do not settle it: that takes more members or evaluations closer "
+    "together, and is no evidence of equality.",
     "not reached": "No member of either network reached the target: there is nothing to compare.",
     "grid too coarse": "Most differ by less than one evaluation; evaluate more often.",
 }
@@ -90,6 +95,7 @@ def limits(study: StudySpec, document: Document) -> list[str]:
     ]
     if any(one.get("verdict") == "undecided" for one in document["contrasts"]):
         found.append(
-            "Undecided means that more members are needed, not that there is no difference."
+            "Undecided means that it takes more members, or evaluations closer together, to tell; "
+            "not that there is no difference."
         )
     return found

@@ -19,15 +19,14 @@ from lab.records.cohort import CohortRecords
 from lab.reports import captions
 from lab.reports.curves import (
     SHARES,
-    cost,
     fan,
-    last_start,
     median_evaluation,
     raw_curves,
     share_reached,
 )
 from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
+from lab.verdicts.clocks import cost_per_evaluation, last_start
 from lab.words import Clock, Direction
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
@@ -132,13 +131,13 @@ def _figure(
 def _incidence_panel(
     panel: Axes, cohorts: Sequence[CohortRecords], threshold: int, clock: Clock
 ) -> None:
-    ends = [last_start(one.spec) * cost(one, clock) for one in cohorts]
-    budget = max(one.spec.evaluations * cost(one, clock) for one in cohorts)
+    ends = [last_start(one.spec) * float(cost_per_evaluation(one, clock)) for one in cohorts]
+    budget = max(one.spec.evaluations * float(cost_per_evaluation(one, clock)) for one in cohorts)
     factor, prefix = scale(budget) if clock is Clock.FLOPS else (1.0, "")
     hues = colours(len(cohorts))
     for records, hue in zip(cohorts, hues, strict=True):
         curve = share_reached(records, threshold)
-        x = curve.evaluation * cost(records, clock) / factor
+        x = curve.evaluation * float(cost_per_evaluation(records, clock)) / factor
         panel.fill_between(x, curve.lower, curve.upper, step="post", color=hue, alpha=0.16, lw=0)
         panel.step(x, curve.share, where="post", color=hue, lw=2)
         panel.plot(x[-1:], curve.share[-1:], "|", color=hue, ms=9, mew=2)

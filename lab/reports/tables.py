@@ -8,7 +8,8 @@ from typing import Any
 
 from lab.records.cohort import CohortRecords
 from lab.reports import formatting
-from lab.reports.curves import last_start, median_evaluation
+from lab.reports.curves import median_evaluation
+from lab.verdicts.clocks import last_start
 from lab.words import Clock
 
 Document = Mapping[str, Any]

@@ -6,12 +6,13 @@ from typing import Any
 
 from lab.quantities import flops
 from lab.reports import captions, formatting
-from lab.reports.curves import last_start
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import AdamSpec, CohortSpec, OptimizerSpec, SGDSpec, StudySpec
+from lab.verdicts.clocks import last_start
+from lab.verdicts.decision import Modifier
+from lab.verdicts.landmarks import SHARES_OF_HORIZON
 
 WIDTH = 96
-SAME_AS_STEPS = "same hypothesis as steps"
 _LABEL = 11
 
 READING = (
@@ -64,7 +65,7 @@ def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
     size = "" if data.image_size is None else f", images of {data.image_size} × {data.image_size}"
     splits = (
         f"; trained on {data.train_split or 'its train split'}, "
-        f"measured on {data.validation_split or 'its validation split'}"
+        f"measured on {data.validation_split or 'its validation split, else the end of train'}"
     )
     easier = [captions.goal(cohort, k) for k in range(len(target.thresholds) - 1)]
     also = f"; also watched: {formatting.joined(easier)}" if easier else ""
@@ -125,11 +126,13 @@ def contrasts_line(study: StudySpec) -> str:
 def margins_line(study: StudySpec) -> str:
     """What the verdict will be decided with."""
     margins = study.margins
+    landmarks = formatting.joined([f"{100 * float(share):g}" for share in SHARES_OF_HORIZON])
     return (
         f"win probability within {margins.delta:g} of 1/2, and shares that reached the target "
         f"within {margins.delta_incidence:g} of each other, count as equivalent if at least "
         f"{margins.minimum_reached:.0%} reach it; intervals of level {1 - margins.alpha_win:.0%} "
-        f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together)"
+        f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together); shares are "
+        f"compared at about {landmarks}% of the time compared"
     )
 
 
@@ -141,7 +144,7 @@ def sentences(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     said = [
         str(one["sentence"]).partition(". ")
         for one in contrasts
-        if one.get("sentence") and SAME_AS_STEPS not in one.get("modifiers", ())
+        if one.get("sentence") and Modifier.SAME_AS_STEPS.value not in one.get("modifiers", ())
     ]
     return [(first if not stop else f"{first}.", rest) for first, stop, rest in said]
 

@@ -31,18 +31,40 @@ class Interval:
         """Whether the whole interval lies strictly between the two."""
         return lower < self.lower and self.upper < upper
 
-    @property
-    def half_width(self) -> float:
-        """Half the interval's length, in the estimate's own unit."""
-        return (self.upper - self.lower) / 2
-
-    @classmethod
+    @staticmethod
     def of(
-        cls, estimate: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike, level: float
-    ) -> Self:
+        estimate: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike, level: float
+    ) -> "Interval":
         """From scalars or arrays of no dimension."""
         ends = float(np.asarray(lower)), float(np.asarray(upper))
-        return cls(float(np.asarray(estimate)), *ends, level)
+        return Interval(float(np.asarray(estimate)), *ends, level)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OrderCertain(Interval):
+    """An interval that holds for every order which the evaluations allow.
+
+    `estimate` takes times at the later evaluation; `lowest` and `highest` bound it over all orders
+    (order-certain bounds), equal to it on a shared grid. What lies between those two is the grid's
+    and stays however many members there are; what reaches beyond them is sampling's.
+    """
+
+    lowest: float
+    highest: float
+
+    def shrunk(self, ratio: float) -> Self:
+        """The same with the sampling parts `ratio` times as long."""
+        return dataclasses.replace(
+            self,
+            lower=self.lowest - ratio * (self.lowest - self.lower),
+            upper=self.highest + ratio * (self.upper - self.highest),
+        )
+
+    def turns(self, *values: float) -> list[float]:
+        """The ratios between 0 and 1 at which an end of what is `shrunk` meets one of `values`."""
+        parts = (self.lowest, self.lower - self.lowest), (self.highest, self.upper - self.highest)
+        met = [(value - end) / part for end, part in parts if part for value in values]
+        return [ratio for ratio in met if 0 < ratio < 1]
 
 
 def normal_quantile(level: float) -> float:

@@ -41,11 +41,6 @@ def newcombe_bounds(
     return lower, upper
 
 
-def proportion(successes: int, trials: int, level: float) -> Interval:
-    """A proportion with its score interval; 1/2 in [0, 1] without trials."""
-    return Interval.of(_share(successes, trials), *wilson_bounds(successes, trials, level), level)
-
-
 def difference(first: tuple[int, int], second: tuple[int, int], level: float) -> Interval:
     """p1 - p2 with its hybrid score interval; each cohort as (successes, trials)."""
     estimate = _share(*first) - _share(*second)

@@ -53,14 +53,6 @@ def restricted_mean(side: ClockTimes, horizon: Fraction) -> RestrictedMean:
     )
 
 
-def rmst_difference(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
-    """Mean of the first less mean of the second, in clock units; Welch's interval."""
-    reach = _reach(first, second, (first.variance, second.variance), level)
-    estimate = first.mean - second.mean
-    least, most = first.shortest - second.longest, first.longest - second.shortest
-    return Interval(estimate, max(estimate - reach, least), min(estimate + reach, most), level)
-
-
 def rmst_ratio(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
     """Mean of the first over mean of the second; the interval is made on the log scale.
 

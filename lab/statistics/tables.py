@@ -16,10 +16,6 @@ class Table:
     first: Integers
     second: Integers
 
-    def swapped(self) -> "Table":
-        """The same with the cohorts' roles exchanged."""
-        return Table(self.second, self.first)
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tables:

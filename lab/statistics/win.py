@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.statistics import intervals
-from lab.statistics.intervals import Floats, Interval
+from lab.statistics.intervals import Floats, Interval, OrderCertain
 from lab.statistics.tables import Table, Tables
 
 
@@ -112,26 +112,16 @@ def win_probability(table: Table, level: float) -> Interval:
     return Interval.of(placed.estimate, *bounds(placed, level), level)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CertainWin:
-    """The win probability when a time is known only to lie between two evaluations.
-
-    `interval` is of the rounded times' estimate, but wide enough for every order that the
-    evaluations allow; `lowest` and `highest` bound the estimate itself (order-certain bounds).
-    """
-
-    interval: Interval
-    lowest: float
-    highest: float
-
-
-def certain_win(tables: Tables, level: float) -> CertainWin:
-    """Order-certain bounds and the interval that holds at both of them."""
+def certain_win(tables: Tables, level: float) -> OrderCertain:
+    """The win probability when a time is known only to lie between two evaluations."""
     latest = win_probability(tables.latest, level)
     earliest = win_probability(tables.earliest, level)
     rounded = win_probability(tables.rounded, level)
-    return CertainWin(
-        interval=Interval(rounded.estimate, latest.lower, earliest.upper, level),
+    return OrderCertain(
+        estimate=rounded.estimate,
+        lower=latest.lower,
+        upper=earliest.upper,
+        level=level,
         lowest=latest.estimate,
         highest=earliest.estimate,
     )

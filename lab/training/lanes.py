@@ -40,7 +40,15 @@ class LaneProgram(NamedTuple):
     empty: Callable[[], Lanes]
     advance: jax.stages.Wrapped
     sharding: NamedSharding
-    replicated: NamedSharding
+
+
+def _mesh(devices: Sequence[jax.Device]) -> Mesh:
+    return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def replicated(devices: Sequence[jax.Device]) -> NamedSharding:
+    """Where data lies that every shard reads: whole, on each device."""
+    return NamedSharding(_mesh(devices), PartitionSpec())
 
 
 def make_lanes(
@@ -52,7 +60,7 @@ def make_lanes(
     """
     shards = len(devices)
     width = lanes // shards
-    mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+    mesh = _mesh(devices)
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
     def empty() -> Lanes:
@@ -121,7 +129,6 @@ def make_lanes(
             )
         ),
         sharding=NamedSharding(mesh, split),
-        replicated=NamedSharding(mesh, whole),
     )
 
 

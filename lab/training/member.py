@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lab.models import build_model, example_input, initialise
+from lab.models import build_model, example_input, initial_gain, initialise
 from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
 from lab.training.objectives import Sums, objective
 from lab.training.optimizers import build_optimizer
 from lab.training.resident import Chunks, Examples, to_float
+from lab.words import Metric
 
 
 class MemberState(NamedTuple):
@@ -27,7 +28,7 @@ class MemberState(NamedTuple):
     batch_stats: Any
     opt_state: optax.OptState
     # statistics
-    diverged: jax.Array  # bool []: some step's loss was not finite
+    diverged: jax.Array  # bool []: the loss of a step, or of the validation split, was not finite
     diverged_at: jax.Array  # int32 []: the first such step, where diverged
     detection: DetectionState
 
@@ -46,11 +47,16 @@ class MemberInfo(NamedTuple):
 
 
 class Member(NamedTuple):
-    """`init(member)`; `step(state, train)`; `evaluate(state, validation)` -> state, info."""
+    """A step draws a batch and learns from it; an evaluation gives the state, and what it saw."""
 
     init: Callable[[jax.Array], MemberState]
-    step: Callable[[MemberState, Examples], MemberState]
+    draw: Callable[[MemberState, Examples], Examples]
+    learn: Callable[[MemberState, Examples], MemberState]
     evaluate: Callable[[MemberState, Chunks], tuple[MemberState, MemberInfo]]
+
+    def step(self, state: MemberState, train: Examples) -> MemberState:
+        """One training step."""
+        return self.learn(state, self.draw(state, train))
 
 
 def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: int) -> Member:
@@ -60,11 +66,12 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
     optimizer = build_optimizer(cohort.optimizer)
     detect = detector(cohort.target)
     target_metric = cohort.metrics.index(cohort.target.metric)
+    loss_metric = cohort.metrics.index(Metric.LOSS)
     input_shape = example_input(image_shape)
 
     def init(member: jax.Array) -> MemberState:
         key = member_key(cohort.seed, Stream.INIT, member)
-        variables = initialise(module, key, input_shape)
+        variables = initialise(module, key, input_shape, initial_gain(cohort.model))
         params = variables["params"]
         return MemberState(
             member=member,
@@ -87,11 +94,14 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
         logits, updated = applied
         return task.loss(logits, targets), updated.get("batch_stats", {})
 
-    def step(state: MemberState, train: Examples) -> MemberState:
+    def draw(state: MemberState, train: Examples) -> Examples:
         key = member_key(cohort.seed, Stream.ORDER, state.member)
         batch = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
+        return Examples(train.inputs[batch], train.targets[batch])
+
+    def learn(state: MemberState, batch: Examples) -> MemberState:
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(
-            state.params, state.batch_stats, train.inputs[batch], train.targets[batch]
+            state.params, state.batch_stats, batch.inputs, batch.targets
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         finite = jnp.isfinite(value)
@@ -117,7 +127,12 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
         metrics_M = measure(state, validation)
         evaluation = state.step // cohort.eval_every
         detection = detect.update(state.detection, evaluation, metrics_M[target_metric])
-        state = state._replace(detection=detection)
+        finite = jnp.isfinite(metrics_M[loss_metric])
+        state = state._replace(
+            detection=detection,
+            diverged=state.diverged | ~finite,
+            diverged_at=jnp.where(state.diverged | finite, state.diverged_at, state.step),
+        )
         converged = detection.reached_K[-1]
         spent = state.step >= cohort.budget_steps
         info = MemberInfo(
@@ -132,4 +147,4 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
         )
         return state, info
 
-    return Member(init, step, evaluate)
+    return Member(init, draw, learn, evaluate)

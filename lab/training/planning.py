@@ -49,26 +49,31 @@ def plan_study(
 ) -> tuple[CohortPlan, ...]:
     """A plan for each cohort; `lanes` None means by rule.
 
-    `before` holds the facts of the session that is gone on with, or nothing. Records depend in
-    their last digits on the number of lanes, so a run keeps the number it began with; UsageError
-    when that cannot be.
+    `before` holds the facts of the session that is gone on with, or nothing. Another number of
+    lanes rounds differently, and training enlarges the difference, so a run keeps the number it
+    began with; UsageError when that cannot be.
     """
-    return tuple(
-        _plan_cohort(cohort, data[cohort.data], lanes, before.get(cohort.name))
+    digests = {spec: _digest(arrays) for spec, arrays in data.items()}
+    plans = [
+        _plan_cohort(cohort, data[cohort.data], digests[cohort.data], lanes)
         for cohort in study.cohorts
+    ]
+    return tuple(
+        _as_before(plan, lanes, before[plan.cohort.name]) if plan.cohort.name in before else plan
+        for plan in plans
     )
 
 
 def _plan_cohort(
-    cohort: CohortSpec, data: DataArrays, asked: int | None, before: Mapping[str, Any] | None
+    cohort: CohortSpec, data: DataArrays, digest: str, asked: int | None
 ) -> CohortPlan:
     height, width, depth = data.train.inputs.shape[1:]
     image_shape = (int(height), int(width), int(depth))
     check_image_shape(cohort.model, image_shape)
     member = make_member(cohort, image_shape, data.classes)
-    flops = flops_per_step(member, data.train)
+    flops = flops_per_step(member, data.train, cohort.batch_size)
     lanes = choose_lanes(asked, cohort.members)
-    plan = CohortPlan(
+    return CohortPlan(
         cohort=cohort,
         member=member,
         devices=tuple(choose_devices(lanes)),
@@ -76,13 +81,18 @@ def _plan_cohort(
         evaluations_per_dispatch=evaluations_per_dispatch(cohort, lanes, flops),
         parameters=count_parameters(cohort.model, image_shape, data.classes),
         flops_per_step=flops,
-        data_digest=_digest(data),
+        data_digest=digest,
     )
-    return plan if before is None else _as_before(plan, asked, before)
 
 
 def _as_before(plan: CohortPlan, asked: int | None, before: Mapping[str, Any]) -> CohortPlan:
     name = plan.cohort.name
+    missing = plan.facts().keys() - before.keys()
+    if missing:
+        raise UsageError(
+            f"environment.json lacks {', '.join(sorted(missing))} of cohort {name!r}, so this run "
+            "cannot be gone on with: pass another --out"
+        )
     if before["data_digest"] != plan.data_digest:
         raise UsageError(
             f"data set {plan.cohort.data.name} is not the one this run began with: pass the "
@@ -103,6 +113,7 @@ def _as_before(plan: CohortPlan, asked: int | None, before: Mapping[str, Any]) -
         lanes=before["lanes"],
         devices=tuple(jax.devices()[: before["devices"]]),
         evaluations_per_dispatch=before["evaluations_per_dispatch"],
+        flops_per_step=before["flops_per_step"],
     )
 
 

@@ -1,19 +1,21 @@
 """The one impure loop: dispatches lanes, reads their traces one dispatch behind, writes records."""
 
 import concurrent.futures
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
 
 from lab.data.loading import DataArrays
+from lab.errors import UsageError
 from lab.records.parts import read_parts
 from lab.records.schema import MEMBERS, curves_table, members_table
 from lab.records.store import RunFolder
 from lab.specs import DataSpec
 from lab.training.checkpoints import Checkpoints
-from lab.training.lanes import LaneProgram, Trace, make_lanes
+from lab.training.lanes import LaneProgram, Trace, make_lanes, replicated
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
@@ -39,11 +41,12 @@ def run(
     """
     recorded = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
     open_plans = [plan for plan in plans if not recorded[plan.cohort.name].progress.done]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    residents = _residents(open_plans, data)
+    with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
         runs = list(
             pool.map(
                 lambda plan: _CohortRun(
-                    plan, data[plan.cohort.data], folder, recorded[plan.cohort.name]
+                    plan, residents[_place(plan)], folder, recorded[plan.cohort.name]
                 ),
                 open_plans,
             )
@@ -54,10 +57,44 @@ def run(
 
     report()
     try:
-        _take_turns(runs, checkpoint_seconds, report)
-    finally:
+        with _memory_explained():
+            _take_turns(runs, checkpoint_seconds, report)
+    except BaseException:
         for cohort_run in runs:
-            cohort_run.close()
+            with contextlib.suppress(UsageError):  # The first mistake is the one to tell.
+                cohort_run.close()
+        raise
+    for cohort_run in runs:
+        cohort_run.close()
+
+
+def _place(plan: CohortPlan) -> tuple[DataSpec, tuple[jax.Device, ...]]:
+    return plan.cohort.data, plan.devices
+
+
+def _residents(
+    plans: Sequence[CohortPlan], data: Mapping[DataSpec, DataArrays]
+) -> dict[tuple[DataSpec, tuple[jax.Device, ...]], Resident]:
+    """One copy of each data set on each group of devices, shared by the cohorts that read it."""
+    places = {_place(plan) for plan in plans}
+    return {
+        (spec, devices): jax.device_put(make_resident(data[spec]), replicated(devices))
+        for spec, devices in places
+    }
+
+
+@contextlib.contextmanager
+def _memory_explained() -> Iterator[None]:
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise UsageError(
+            f"the device has too little memory ({reason}): pass fewer --lanes or smaller networks; "
+            "what was recorded is kept"
+        ) from error
 
 
 def _take_turns(
@@ -74,6 +111,7 @@ def _take_turns(
         if fetched - saved >= checkpoint_seconds:
             for cohort_run in active:
                 cohort_run.checkpoint()
+            report()
             saved = fetched = time.monotonic()
 
 
@@ -92,7 +130,7 @@ def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
 class _CohortRun:
     """One cohort under way: lanes on the device, and the trace not yet read."""
 
-    def __init__(self, plan: CohortPlan, data: DataArrays, folder: RunFolder, tally: Tally) -> None:
+    def __init__(self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally) -> None:
         """Compiles; goes on from the latest checkpoint where there is one."""
         self._cohort = plan.cohort
         self._folder = folder
@@ -104,7 +142,7 @@ class _CohortRun:
             plan.evaluations_per_dispatch,
             plan.devices,
         )
-        self._data: Resident = jax.device_put(make_resident(data), program.replicated)
+        self._data = data
         self._checkpoints = Checkpoints(folder.paths.checkpoints(plan.cohort.name))
         self._dispatches, self._lanes = self._checkpoints.restore(program) or (0, program.empty())
         self._advance = program.advance.lower(self._lanes, self._data).compile()
@@ -143,6 +181,12 @@ class _CohortRun:
 
     def _record(self, trace: Trace, dispatch: int, seconds: float) -> None:
         info, active = trace.info, np.asarray(trace.active)
+        if not active.any() and not self.done:
+            raise UsageError(
+                f"cohort {self._cohort.name!r} lacks records that its checkpoint takes for "
+                f"written: delete {self._checkpoints.folder} to train those members again, or "
+                "pass another --out"
+            )
         ended = active & np.asarray(info.ended)
         outcomes = [
             _outcome(reached_K, diverged)

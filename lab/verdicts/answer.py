@@ -61,23 +61,25 @@ def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
         return f"Not settled: {parts[0]}."
     parts += [_in_flops(other, finding) for other in beside]
     if finding.decision.verdict is Verdict.LARGER_FASTER:
-        parts += ["a smaller net that converges later is thus the rule here, not a sign of a fault"]
+        parts += ["so a smaller net that converges later is no sign of a fault by itself"]
     parts += [f"measured {language.claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
 
 def _in_flops(other: Finding, finding: Finding) -> str:
     verdict = other.decision.verdict
-    pairs = language.share_of_pairs(other.decision)
+    directed = verdict in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
+    whose = "first" if directed else "smaller first"
+    share = f"({whose} in {language.share_of_pairs(other.decision)})"
     if verdict is finding.decision.verdict:
-        told = "" if verdict is Verdict.NOT_REACHED else f" ({pairs})"
+        told = "" if verdict is Verdict.NOT_REACHED else f" {share}"
         return f"counted in FLOPs the verdict is the same{told}"
     words = {
-        Verdict.SMALLER_FASTER: f"the smaller net was faster (first in {pairs})",
-        Verdict.LARGER_FASTER: f"the larger net was faster (first in {pairs})",
+        Verdict.SMALLER_FASTER: f"the smaller net was faster {share}",
+        Verdict.LARGER_FASTER: f"the larger net was faster {share}",
         Verdict.CROSSING: "the lead changes in the course of training",
-        Verdict.EQUIVALENT: f"the two are equivalent (smaller first in {pairs})",
-        Verdict.UNDECIDED: f"it is undecided (smaller first in {pairs})",
+        Verdict.EQUIVALENT: f"the two are equivalent {share}",
+        Verdict.UNDECIDED: f"it is undecided {share}",
         Verdict.NOT_REACHED: "neither reached the target within the common budget",
         Verdict.GRID_TOO_COARSE: "the evaluations are too far apart to tell",
     }
@@ -88,20 +90,25 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     first = findings[0]
     parts = [
         f"of {len(findings)} pairs of sizes, in {first.clock.label} to "
-        f"{language.goal(first)}, {_tally(findings)}"
+        f"{language.goal(first.metric, first.target)}, {_tally(findings)}"
     ]
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):
         return f"Not settled, members are still missing: {parts[0]}."
     if beside:
         parts += [f"counted in FLOPs, {_tally(beside)}"]
-    claims = {language.claim(one) for one in findings}
+    claims = {language.claim(one, _all_nets(findings)) for one in findings}
     parts += [
-        f"measured {language.claim(first)}"
+        f"measured {claims.pop()}"
         if len(claims) == 1
         else "measured as configured, at rates not tuned for each size: no claim about size in "
         "general"
     ]
     return f"{_opening(findings)}: {'; '.join(parts)}."
+
+
+def _all_nets(findings: Sequence[Finding]) -> str:
+    names = {side.summary.name for one in findings for side in (one.smaller, one.larger)}
+    return "both nets" if len(names) == 2 else "all nets"
 
 
 def _opening(findings: Sequence[Finding]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lab.specs import Margins
 from lab.statistics import logrank, permutation, proportions, quantiles, rmst, tables, win
-from lab.statistics.intervals import Interval
+from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.quantiles import QuantileTime, SpeedUp
 from lab.statistics.tables import Table, Tables
 from lab.statistics.times import ClockTimes, common_horizon
@@ -52,6 +52,15 @@ class Modifier(enum.Enum):
     INCOMPLETE = "incomplete"
 
 
+_DIRECTED = (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
+_SETTLED = {
+    Verdict.SMALLER_FASTER: "a direction",
+    Verdict.LARGER_FASTER: "a direction",
+    Verdict.CROSSING: "that the lead changes",
+    Verdict.EQUIVALENT: "equivalence",
+}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Side:
     """One cohort of a contrast, on one clock."""
@@ -65,28 +74,12 @@ class Side:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class WinProbability:
-    """P(smaller first) + P(tie)/2 up to the horizon.
-
-    `lower` and `upper` hold for every order that the evaluations allow; `lowest` and `highest` are
-    the order-certain bounds of the estimate itself, equal to it on a shared grid.
-    """
-
-    estimate: float
-    lower: float
-    upper: float
-    level: float
-    lowest: float
-    highest: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """A verdict with all that it was decided from; times in clock units up to `horizon`.
 
-    `reached` counts members that surely reached by the horizon; `rmst_ratio` is the smaller's
-    restricted mean over the larger's, as are the speed-ups: above 1 the smaller is slower.
-    `more_members` (for each cohort) is what an undecided verdict is estimated to need to settle
+    `reached` counts members that surely reached by the horizon; `win_probability` is P(smaller
+    first) + P(tie)/2; `rmst_ratio` is the smaller's restricted mean over the larger's, as are the
+    speed-ups: above 1 the smaller is slower. `more_members` (for each cohort) is what an undecided verdict is estimated to need to settle
     `more_for`; None where a number cannot be given.
     """
 
@@ -96,7 +89,7 @@ class Decision:
     members: int
     reached_smaller: int
     reached_larger: int
-    win_probability: WinProbability
+    win_probability: OrderCertain
     p_value: float
     rmst_ratio: Interval
     quantiles_smaller: tuple[QuantileTime, ...]
@@ -120,15 +113,16 @@ def decide(
     landmarks = landmarks_at(times, smaller.clock, larger.clock, margins.alpha_landmarks)
     sparse = permutation.is_sparse(tabulated.rounded)
     certain = Reading(
-        win=chance.interval,
+        win=chance,
         differences=tuple(landmark.difference for landmark in landmarks),
         p_value=_p_value((tabulated.latest, tabulated.earliest), sparse, generator),
         sparse=sparse,
         reached=(_reached_share(smaller, horizon), _reached_share(larger, horizon)),
     )
     verdict = _before_reading(smaller, larger, horizon) or certain.verdict(margins)
-    grid_limited = verdict is Verdict.UNDECIDED and _decided_by_rounding(
-        certain, tabulated, landmarks, margins, generator
+    grid_limited = verdict is Verdict.UNDECIDED and (
+        certain.grid_bound(margins)
+        or _decided_by_rounding(certain, tabulated, landmarks, margins, generator)
     )
     need = Need(None, "a finer evaluation grid" if grid_limited else None)
     if verdict is Verdict.UNDECIDED and not grid_limited:
@@ -142,9 +136,7 @@ def decide(
         members=min(smaller.members, larger.members),
         reached_smaller=smaller.clock.certain_by(horizon),
         reached_larger=larger.clock.certain_by(horizon),
-        win_probability=WinProbability(
-            **dataclasses.asdict(chance.interval), lowest=chance.lowest, highest=chance.highest
-        ),
+        win_probability=chance,
         p_value=certain.p_value,
         rmst_ratio=rmst.rmst_ratio(means[0], means[1], level),
         quantiles_smaller=at_quantiles[0],
@@ -161,8 +153,8 @@ def decide(
 class Reading:
     """What rows 3 to 8 look at; `reached` are the shares of the smaller and the larger cohort."""
 
-    win: Interval
-    differences: tuple[Interval, ...]
+    win: OrderCertain
+    differences: tuple[OrderCertain, ...]
     p_value: float
     sparse: bool
     reached: tuple[float, float]
@@ -185,7 +177,33 @@ class Reading:
 
     def need(self, members: int, margins: Margins) -> Need:
         """What row 8 lacks; `members` of the smaller cohort so far."""
-        return members_needed(members, self.win, self.differences, self.reached, margins)
+        delta, bound = margins.delta, margins.delta_incidence
+        turns = self.win.turns(0.5 - delta, 0.5, 0.5 + delta)
+        turns += [turn for each in self.differences for turn in each.turns(-bound, 0, bound)]
+        return members_needed(members, turns, lambda ratio: self._settled(ratio, margins))
+
+    def grid_bound(self, margins: Margins) -> bool:
+        """Whether the grids hide who is first from any number of members, so row 8 is for good."""
+        straddling = self.win.lowest < 0.5 < self.win.highest
+        return straddling and self._shrunk(0.0).verdict(margins) is Verdict.UNDECIDED
+
+    def _settled(self, ratio: float, margins: Margins) -> str | None:
+        """What is settled with sampling parts so much shorter.
+
+        Of sparse data only a direction: there the exact test follows the interval, while nobody
+        knows whether more members would still be sparse, which bars every other verdict.
+        """
+        verdict = self._shrunk(ratio).verdict(margins)
+        return _SETTLED.get(verdict) if verdict in _DIRECTED or not self.sparse else None
+
+    def _shrunk(self, ratio: float) -> "Reading":
+        """As members without number of the same distributions would leave it at ratio 0."""
+        return dataclasses.replace(
+            self,
+            win=self.win.shrunk(ratio),
+            differences=tuple(each.shrunk(ratio) for each in self.differences),
+            sparse=False,
+        )
 
     def equivalent(self, margins: Margins) -> bool:
         """Row 7: no difference beyond the margins anywhere, and enough members reached to tell."""
@@ -233,11 +251,17 @@ def _decided_by_rounding(
         return False
     rounded = dataclasses.replace(
         certain,
-        win=win.win_probability(tabulated.rounded, certain.win.level),
-        differences=tuple(landmark.rounded for landmark in landmarks),
+        win=_exact(win.win_probability(tabulated.rounded, certain.win.level)),
+        differences=tuple(_exact(landmark.rounded) for landmark in landmarks),
         p_value=_p_value((tabulated.rounded, tabulated.rounded), certain.sparse, generator),
     )
     return rounded.verdict(margins) is not Verdict.UNDECIDED
+
+
+def _exact(interval: Interval) -> OrderCertain:
+    """Of times taken as seen: no order is open."""
+    known = dataclasses.asdict(interval)
+    return OrderCertain(**known, lowest=interval.estimate, highest=interval.estimate)
 
 
 def _modifiers(
@@ -249,8 +273,7 @@ def _modifiers(
     margins: Margins,
 ) -> tuple[Modifier, ...]:
     found = []
-    directed = verdict in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
-    if directed and certain.equivalent(margins):
+    if verdict in _DIRECTED and certain.equivalent(margins):
         found.append(Modifier.NEGLIGIBLY)
     diverged = [(side.diverged, side.members) for side in (smaller, larger)]
     divergence = proportions.difference(diverged[0], diverged[1], 1 - margins.alpha_win)

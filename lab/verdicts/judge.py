@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
-from fractions import Fraction
 
 import numpy as np
 
 from lab.records.cohort import CohortRecords
 from lab.specs import CohortSpec, ContrastSpec, Margins, StudySpec
 from lab.statistics.quantiles import quantile_time
-from lab.statistics.times import ClockTimes, Times
+from lab.statistics.times import ClockTimes
 from lab.verdicts import language
 from lab.verdicts.answer import answer
+from lab.verdicts.clocks import cost_per_evaluation, times_to
 from lab.verdicts.decision import Decision, Modifier, Side, Verdict, decide
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.words import Clock, Metric, Outcome
@@ -63,30 +63,6 @@ def judge(study: StudySpec, records: Mapping[str, CohortRecords]) -> StudyVerdic
         contrasts=tuple(_contrast_verdict(finding) for finding in findings),
         margins=study.margins,
     )
-
-
-def times_to(records: CohortRecords, threshold: int = -1) -> Times:
-    """The cohort's times to one of its thresholds, the hardest by default."""
-    return Times(
-        evaluation=records.hit[:, threshold],
-        reached=records.reached[:, threshold],
-        last=records.spec.evaluations - (records.spec.target.sustain - 1),
-    )
-
-
-def cost_per_evaluation(records: CohortRecords, clock: Clock) -> Fraction:
-    """What training from one evaluation to the next costs on a clock; exact.
-
-    FLOPs are those of training steps; evaluations are no part of convergence and cost nothing.
-    """
-    spec = records.spec
-    match clock:
-        case Clock.STEPS:
-            return Fraction(spec.eval_every)
-        case Clock.EXAMPLES:
-            return Fraction(spec.eval_every * spec.batch_size)
-        case Clock.FLOPS:
-            return spec.eval_every * Fraction(records.flops_per_step)
 
 
 def summarise(records: CohortRecords) -> CohortSummary:

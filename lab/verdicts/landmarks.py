@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from lab.statistics import proportions
-from lab.statistics.intervals import Interval
+from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.times import ClockTimes
 
 SHARES_OF_HORIZON = tuple(Fraction(percent, 100) for percent in (10, 20, 35, 50, 70, 100))
@@ -22,7 +22,7 @@ class Landmark:
     time: float
     smaller: float
     larger: float
-    difference: Interval
+    difference: OrderCertain
     rounded: Interval
 
 
@@ -57,15 +57,18 @@ def _landmark(time: Fraction, smaller: ClockTimes, larger: ClockTimes, level: fl
         return proportions.difference((first, trials[0]), (second, trials[1]), level)
 
     rounded = difference(*certain)
+    least, most = difference(certain[0], possible[1]), difference(possible[0], certain[1])
     return Landmark(
         time=float(time),
         smaller=certain[0] / max(trials[0], 1),
         larger=certain[1] / max(trials[1], 1),
-        difference=Interval(
+        difference=OrderCertain(
             estimate=rounded.estimate,
-            lower=difference(certain[0], possible[1]).lower,
-            upper=difference(possible[0], certain[1]).upper,
+            lower=least.lower,
+            upper=most.upper,
             level=level,
+            lowest=least.estimate,
+            highest=most.estimate,
         ),
         rounded=rounded,
     )

@@ -7,7 +7,7 @@ from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
-from lab.words import Clock
+from lab.words import Clock, Metric
 
 _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
@@ -27,9 +27,13 @@ def amount(value: float, clock: Clock) -> str:
     return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
 
 
-def goal(finding: Finding) -> str:
+def goal(metric: Metric, target: float) -> str:
     """The target: `IoU 0.75`."""
-    return f"{finding.metric.label} {finding.target:g}"
+    return f"{metric.label} {target:g}"
+
+
+def _goal(finding: Finding) -> str:
+    return goal(finding.metric, finding.target)
 
 
 def net(entrant: Entrant, word: str) -> str:
@@ -37,13 +41,16 @@ def net(entrant: Entrant, word: str) -> str:
     return f"the {word} net ({entrant.summary.parameters:,} parameters)"
 
 
-def claim(finding: Finding) -> str:
-    """What the verdict may be claimed of (STATISTICS, section 2): rates were not tuned per size."""
+def claim(finding: Finding, nets: str = "both nets") -> str:
+    """What the verdict may be claimed of (STATISTICS, section 2): rates were not tuned per size.
+
+    `nets` names all those that a shared rate was used for.
+    """
     rates = [side.optimizer.learning_rate for side in (finding.smaller, finding.larger)]
     if finding.rates_shared:
         return (
-            f"at learning rate {rates[0]:g} for both nets, not tuned for each size: no claim about "
-            "size in general"
+            f"at learning rate {rates[0]:g} for {nets}, not tuned for each size: no claim about size "
+            "in general"
         )
     return (
         f"as configured, at learning rates {rates[0]:g} (smaller net) and {rates[1]:g} (larger "
@@ -92,7 +99,7 @@ def _larger_faster(finding: Finding) -> str:
 def _faster(finding: Finding, winner: str) -> str:
     negligibly = " negligibly" if Modifier.NEGLIGIBLY in finding.decision.modifiers else ""
     return (
-        f"{winner} was{negligibly} faster: it reached {goal(finding)} first in "
+        f"{winner} was{negligibly} faster: it reached {_goal(finding)} first in "
         f"{share_of_pairs(finding.decision)}"
     )
 
@@ -108,7 +115,7 @@ def _crossing(finding: Finding) -> str:
         )
 
     return (
-        f"the answer depends on when one looks: the {words[0]} net was faster to {goal(finding)} "
+        f"the answer depends on when one looks: the {words[0]} net was faster to {_goal(finding)} "
         f"early, the {words[1]} later ({shares(early)}, {shares(late)}); the smaller was first in "
         f"{share_of_pairs(finding.decision)}"
     )
@@ -127,7 +134,7 @@ def crossing_landmarks(decision: Decision) -> tuple[Landmark, Landmark]:
 def _equivalent(finding: Finding) -> str:
     margins = finding.margins
     return (
-        f"the two nets are equivalent within the margins: the smaller reached {goal(finding)} "
+        f"the two nets are equivalent within the margins: the smaller reached {_goal(finding)} "
         f"first in {share_of_pairs(finding.decision)} (margin: 50% ± {100 * margins.delta:g} "
         "points), and at no landmark do the shares that had reached it differ by "
         f"{100 * margins.delta_incidence:g} points or more"
@@ -137,11 +144,11 @@ def _equivalent(finding: Finding) -> str:
 def _undecided(finding: Finding) -> str:
     decision = finding.decision
     text = (
-        f"it is undecided which net reaches {goal(finding)} first: the smaller did in "
+        f"it is undecided which net reaches {_goal(finding)} first: the smaller did in "
         f"{share_of_pairs(decision)}"
     )
     if Modifier.GRID_LIMITED in decision.modifiers:
-        return f"{text}; not more members but evaluations closer together would settle it"
+        return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:
         return f"{text}; how many members would settle it cannot be told from these"
     return (
@@ -152,15 +159,28 @@ def _undecided(finding: Finding) -> str:
 
 def _not_reached(finding: Finding) -> str:
     return (
-        f"no member of either net reached {goal(finding)} within "
+        f"no member of either net reached {_goal(finding)} within "
         f"{amount(finding.decision.horizon, finding.clock)}, so nothing is known about which is "
-        "faster: an easier target or a larger budget is needed"
+        f"faster: {_remedy(finding)}"
     )
+
+
+def _remedy(finding: Finding) -> str:
+    """What to change where nobody reached: the rate comes first, for it may be all that is wrong."""
+    sides = finding.smaller.summary, finding.larger.summary
+    if not any(side.diverged for side in sides):
+        return "an easier target or a larger budget is needed"
+    told = " and ".join(f"{side.diverged} of {side.members}" for side in sides)
+    if any(2 * side.diverged >= side.members > 0 for side in sides):
+        advice = "a smaller learning rate is needed before sizes can be compared"
+    else:
+        advice = "try a smaller learning rate first, then an easier target or a larger budget"
+    return f"{told} members diverged: {advice}"
 
 
 def _grid_too_coarse(finding: Finding) -> str:
     return (
-        f"nearly all members of both nets reached {goal(finding)} within one evaluation "
+        f"nearly all members of both nets reached {_goal(finding)} within one evaluation "
         f"({amount(finding.cell, finding.clock)}) of each other: the two differ by less than that, "
         "and evaluations closer together are needed to see by how much"
     )
@@ -170,7 +190,7 @@ def _incomplete(finding: Finding) -> str:
     missing = finding.smaller.unfinished + finding.larger.unfinished
     planned = finding.smaller.planned + finding.larger.planned
     return (
-        f"there is no verdict yet on {goal(finding)}: {missing} of {planned} members have not "
+        f"there is no verdict yet on {_goal(finding)}: {missing} of {planned} members have not "
         "ended, and those that end first are the quick ones"
     )
 

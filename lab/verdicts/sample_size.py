@@ -2,13 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
-
-from lab.specs import Margins
-from lab.statistics.intervals import Interval
+from collections.abc import Callable, Iterable
 
 LARGEST = 100_000
-"""Beyond this many members a cohort no number is given."""
+"""Beyond this many more members a cohort no number is given."""
+_JUST_BELOW = 1 - 1e-9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,28 +18,20 @@ class Need:
 
 
 def members_needed(
-    members: int,
-    win: Interval,
-    differences: Sequence[Interval],
-    reached: tuple[float, float],
-    margins: Margins,
+    members: int, turns: Iterable[float], settled: Callable[[float], str | None]
 ) -> Need:
-    """The smallest N whose intervals, shrinking as 1/sqrt(N), settle direction or equivalence.
+    """The fewest members with which something is settled, the estimates holding.
 
-    Whichever of the two the estimate allows the wider interval (STATISTICS, section 3): a direction
-    needs a half-width of |p - 1/2|, equivalence one of delta - |p - 1/2| and the like at every
-    landmark, which only holds if the members reach at all.
+    `settled(ratio)` names what is settled once the sampling parts of all intervals are `ratio`
+    times as long, which takes 1/ratio**2 times the members; None while nothing is. It may change
+    only at `turns`. What the grid adds to an interval no number of members takes away.
     """
-    distance = abs(win.estimate - 0.5)
-    bound = margins.delta_incidence
-    room = [(win.half_width, margins.delta - distance)]
-    room += [(each.half_width, bound - abs(each.estimate)) for each in differences]
-    possible = min(reached) >= margins.minimum_reached and all(left > 0 for _, left in room)
-    if possible and margins.delta - distance > distance:
-        ratio, purpose = max(width / left for width, left in room), "equivalence"
-    elif distance > 0:
-        ratio, purpose = win.half_width / distance, "a direction"
-    else:
+    if not members or settled(1.0) is not None:
         return Need(None, None)
-    more = math.ceil(min(members * ratio**2, 2.0 * LARGEST)) - members
-    return Need(more, purpose) if 0 < more <= LARGEST else Need(None, None)
+    least = math.sqrt(members / (members + LARGEST))
+    for turn in sorted(turns, reverse=True):
+        ratio = turn * _JUST_BELOW
+        purpose = settled(ratio) if ratio >= least else None
+        if purpose is not None:
+            return Need(math.ceil(members / ratio**2) - members, purpose)
+    return Need(None, None)

@@ -16,7 +16,7 @@ from benchmarks.engine import Engine
 from benchmarks.work import Work
 from benchmarks.workloads import STEPS_ON_XLA
 from lab.training.devices import choose_devices
-from lab.training.lanes import make_lanes
+from lab.training.lanes import make_lanes, replicated
 from lab.training.member import Member, MemberState, make_member
 from lab.training.resident import make_resident
 
@@ -42,7 +42,7 @@ def lanes_on_xla(work: Work) -> Engine:
     )
     member = _member(work)
     slow = member._replace(
-        step=on_flax_layers(member.step), evaluate=on_flax_layers(member.evaluate)
+        learn=on_flax_layers(member.learn), evaluate=on_flax_layers(member.evaluate)
     )
     return _lanes(dataclasses.replace(work, cohort=cohort), slow)
 
@@ -50,7 +50,7 @@ def lanes_on_xla(work: Work) -> Engine:
 def _lanes(work: Work, member: Member) -> Engine:
     devices = choose_devices(work.lanes)
     program = make_lanes(member, work.cohort, work.lanes, 1, devices)
-    data = jax.device_put(make_resident(work.data), program.replicated)
+    data = jax.device_put(make_resident(work.data), replicated(devices))
     now = program.empty()
     advance_once: Any = program.advance
 

@@ -74,7 +74,9 @@ def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
         "parameters": parameters,
         "lanes": cohort.members,
         "batch_size": cohort.batch_size,
-        "flops_per_step": flops_per_step(make_member(cohort, shape, data.classes), data.train),
+        "flops_per_step": flops_per_step(
+            make_member(cohort, shape, data.classes), data.train, cohort.batch_size
+        ),
         "bytes_per_step": moved,
         "matmul_flops_per_second": matmul_flops_per_second(),
         "copy_bytes_per_second": copy_bytes_per_second(held, len(os.sched_getaffinity(0))),

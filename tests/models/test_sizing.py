@@ -30,7 +30,7 @@ def by_hand(spec: UNetSpec, image: tuple[int, int, int], classes: int) -> int:
     total = 9 * image[2] * half + 2 * half + 4 * half + 4
     for inputs, outputs in blocks:
         hidden = spec.expansion * inputs
-        total += hidden * (inputs + outputs + 13) + 2 * outputs
+        total += hidden * (inputs + outputs + 13) + outputs
     return total
 
 

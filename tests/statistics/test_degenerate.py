@@ -55,7 +55,6 @@ def numbers_of_a_pair(first, second):
         overlapping_share(first, second, horizon),
         logrank.logrank(tables.rounded),
         rmst.rmst_ratio(*means, 0.97),
-        rmst.rmst_difference(*means, 0.97),
         proportions.difference(
             (first.certain_by(horizon), first.times.members),
             (second.certain_by(horizon), second.times.members),

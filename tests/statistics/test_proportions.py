@@ -18,8 +18,8 @@ from lab.statistics import proportions
     ],
 )
 def test_wilsons_published_examples(successes, trials, lower, upper):
-    interval = proportions.proportion(successes, trials, 0.95)
-    assert (interval.lower, interval.upper) == pytest.approx((lower, upper), abs=5e-5)
+    bounds = proportions.wilson_bounds(successes, trials, 0.95)
+    assert bounds == pytest.approx((lower, upper), abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_swapping_cohorts_mirrors_the_difference(trials, others, data):
 
 
 def test_no_trials_know_nothing():
-    interval = proportions.proportion(0, 0, 0.95)
-    assert (interval.estimate, interval.lower, interval.upper) == (0.5, 0.0, 1.0)
+    assert proportions.wilson_bounds(0, 0, 0.95) == (0.0, 1.0)
+    assert proportions.difference((0, 0), (0, 0), 0.95).estimate == 0

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
-from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from lab.statistics.rmst import restricted_mean, rmst_difference, rmst_ratio
+from lab.statistics.rmst import restricted_mean, rmst_ratio
 from lab.statistics.times import ClockTimes, Times
 
 LEVEL = 0.95
@@ -41,17 +40,6 @@ def test_mean_is_the_area_under_lifelines_survival_curve():
     assert restricted_mean(clock(hit), HORIZON).mean == pytest.approx(wanted, rel=1e-6)
 
 
-def test_difference_is_welchs():
-    first, second = drawn(2, 30), drawn(3, 45)
-    restricted = [np.array([hit or 20 for hit in one], float) for one in (first, second)]
-    comparison = CompareMeans(*map(DescrStatsW, restricted))
-    wanted = comparison.tconfint_diff(alpha=1 - LEVEL, usevar="unequal")
-    here = rmst_difference(
-        restricted_mean(clock(first), HORIZON), restricted_mean(clock(second), HORIZON), LEVEL
-    )
-    np.testing.assert_allclose((here.lower, here.upper), wanted, rtol=1e-6)
-
-
 def test_ratio_by_hand():
     # Means 5 and 10, sample variances 60/89 over 90 members each, in relation to the squared means;
     # Welch's degrees 131, whose 97.5% quantile of t is 1.978.
@@ -80,8 +68,6 @@ def test_swapping_inverts_and_rescaling_changes_nothing(one, other, scale):
     again = rmst_ratio(*scaled, LEVEL)
     assert (again.lower, again.upper) == pytest.approx((ratio.lower, ratio.upper))
     assert 1 / 20 <= ratio.lower <= ratio.estimate <= ratio.upper <= 20
-    difference = rmst_difference(*here, LEVEL)
-    assert -19 <= difference.lower <= difference.estimate <= difference.upper <= 19
 
 
 def test_a_hit_at_the_horizon_is_not_an_ulp_away_from_never():

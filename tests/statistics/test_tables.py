@@ -60,9 +60,9 @@ def test_bounds_are_the_extremes_over_all_orders_the_evaluations_allow(
     certain = win.certain_win(tabulate(first, second, horizon), 0.95)
     low, high = brute_bounds(one, other, cost, cost_other, horizon)
     assert (certain.lowest, certain.highest) == pytest.approx((low, high))
-    assert certain.lowest <= certain.interval.estimate <= certain.highest
-    assert certain.interval.lower <= certain.lowest
-    assert certain.interval.upper >= certain.highest
+    assert certain.lowest <= certain.estimate <= certain.highest
+    assert certain.lower <= certain.lowest
+    assert certain.upper >= certain.highest
 
 
 @given(hits, hits, costs)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 from toys import (
     descent_cohort,
     descent_fate,
@@ -69,7 +70,7 @@ def run_all(
     program: LaneProgram, data: Resident, members: int, start: Lanes | None = None
 ) -> list[Trace]:
     """Dispatches until so many members have ended."""
-    data = jax.device_put(data, program.replicated)
+    data = jax.device_put(data, NamedSharding(program.sharding.mesh, PartitionSpec()))
     lanes, traces, ended = program.empty() if start is None else start, [], 0
     while ended < members:
         assert len(traces) < 10_000, "members are lost"
