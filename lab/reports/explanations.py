@@ -10,11 +10,12 @@ _CLOCKS = {
     "steps": "a step is one update of the weights",
     "examples": "examples are the images a member has seen; with equal batch sizes this asks the "
     "same as steps",
-    "flops": "FLOPs are XLA's count of one training step of one member as the lab runs it: forward, "
-    "backward, normalisation and optimizer, but not evaluation. It is an implementation's count, "
-    "not a theoretical one; a step of a larger network costs more. A time on this clock is rounded "
-    "up to its evaluation, and the stretch between two evaluations differs between the networks: "
-    "the interval of the win probability (smaller first) allows for that, the time ratio does not",
+    "flops": "FLOPs are XLA's count of one training step of one member as the lab runs it: "
+    "forward, backward, normalisation and optimizer, but not evaluation. It is an "
+    "implementation's count, not a theoretical one; a step of a larger network costs more. A time "
+    "on this clock is rounded up to its evaluation, and the stretch between two evaluations "
+    "differs between the networks: the interval of the win probability (smaller first) allows for "
+    "that, the time ratio does not",
     "seconds": "seconds are those of a member trained alone on this machine",
 }
 _WIN = (

@@ -131,8 +131,8 @@ def margins_line(study: StudySpec) -> str:
         f"win probability within {margins.delta:g} of 1/2, and shares that reached the target "
         f"within {margins.delta_incidence:g} of each other, count as equivalent if at least "
         f"{margins.minimum_reached:.0%} reach it; intervals of level {1 - margins.alpha_win:.0%} "
-        f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together); shares are "
-        f"compared at about {landmarks}% of the time compared"
+        f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together); "
+        f"shares are compared at about {landmarks}% of the time compared"
     )
 
 

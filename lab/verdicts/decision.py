@@ -79,8 +79,8 @@ class Decision:
 
     `reached` counts members that surely reached by the horizon; `win_probability` is P(smaller
     first) + P(tie)/2; `rmst_ratio` is the smaller's restricted mean over the larger's, as are the
-    speed-ups: above 1 the smaller is slower. `more_members` (for each cohort) is what an undecided verdict is estimated to need to settle
-    `more_for`; None where a number cannot be given.
+    speed-ups: above 1 the smaller is slower. `more_members` (for each cohort) is what an undecided
+    verdict is estimated to need to settle `more_for`; None where a number cannot be given.
     """
 
     verdict: Verdict
@@ -190,14 +190,19 @@ class Reading:
     def _settled(self, ratio: float, margins: Margins) -> str | None:
         """What is settled with sampling parts so much shorter.
 
-        Of sparse data only a direction: there the exact test follows the interval, while nobody
-        knows whether more members would still be sparse, which bars every other verdict.
+        A direction only where four times those members leave it: no landmark soon forbids it.
+        Of sparse data only a direction: there the exact test follows the interval, while data that
+        stay sparse, which nobody can know, bar every other verdict.
         """
         verdict = self._shrunk(ratio).verdict(margins)
-        return _SETTLED.get(verdict) if verdict in _DIRECTED or not self.sparse else None
+        if verdict in _DIRECTED:
+            settled = verdict is self._shrunk(ratio / 2).verdict(margins)
+        else:
+            settled = not self.sparse
+        return _SETTLED.get(verdict) if settled else None
 
     def _shrunk(self, ratio: float) -> "Reading":
-        """As members without number of the same distributions would leave it at ratio 0."""
+        """With sampling parts `ratio` times as long: at 0 as from members without number."""
         return dataclasses.replace(
             self,
             win=self.win.shrunk(ratio),

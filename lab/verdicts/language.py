@@ -49,8 +49,8 @@ def claim(finding: Finding, nets: str = "both nets") -> str:
     rates = [side.optimizer.learning_rate for side in (finding.smaller, finding.larger)]
     if finding.rates_shared:
         return (
-            f"at learning rate {rates[0]:g} for {nets}, not tuned for each size: no claim about size "
-            "in general"
+            f"at learning rate {rates[0]:g} for {nets}, not tuned for each size: no claim about "
+            "size in general"
         )
     return (
         f"as configured, at learning rates {rates[0]:g} (smaller net) and {rates[1]:g} (larger "
@@ -166,7 +166,7 @@ def _not_reached(finding: Finding) -> str:
 
 
 def _remedy(finding: Finding) -> str:
-    """What to change where nobody reached: the rate comes first, for it may be all that is wrong."""
+    """What to change where nobody reached: the rate first, for it may be all that is wrong."""
     sides = finding.smaller.summary, finding.larger.summary
     if not any(side.diverged for side in sides):
         return "an easier target or a larger budget is needed"

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -38,6 +39,7 @@ def test_opening_declares_everything(run, told):
         "seed 8",
         "unet-2.9k against unet-5k",
         "0.075",
+        "shares are compared at about 10, 20, 35, 50, 70 and 100% of the time compared",
     ):
         assert word in " ".join(opening.split())
     assert max(map(len, opening.splitlines())) <= 100
@@ -51,6 +53,20 @@ def test_opening_tells_groups_apart():
     assert "a: digits_on_photographs" in opening
     assert "b: mnist" in opening
     assert "SGD, rate 0.1, momentum 0.9" in opening
+
+
+def test_plan_names_the_splits_that_were_read():
+    plain = DataSpec("mnist", Task.SEGMENTATION)
+    split = dataclasses.replace(plain, train_split="train[:85%]", validation_split="train[85%:]")
+    told = dict(text.plan(cohort(data=split)))["Data"]
+    assert "trained on train[:85%], measured on train[85%:]" in told
+    assert "train[85%:]" not in dict(text.plan(cohort(data=plain)))["Data"]
+
+
+def test_examples_repeat_no_sentence():
+    told = [{"sentence": "One. Two.", "modifiers": [word]} for word in ("sparse", "same as steps")]
+    repeated = {"sentence": "Again.", "modifiers": ["same hypothesis as steps"]}
+    assert text.sentences([*told, repeated]) == [("One.", "Two.")] * 2
 
 
 def test_closing_gives_answer_and_tables(told):

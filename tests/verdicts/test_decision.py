@@ -132,9 +132,51 @@ def test_row_8_names_how_many_members_a_direction_needs():
     found = decided(side(lognormal(3, 17, 40)), side(lognormal(4, 20, 40)))
     assert found.verdict is Verdict.UNDECIDED
     chance = found.win_probability
-    distance, width = abs(chance.estimate - 0.5), (chance.upper - chance.lower) / 2
+    distance, width = chance.estimate - 0.5, chance.estimate - chance.lower
     assert found.more_for == "a direction"
     assert found.more_members == math.ceil(40 * (width / distance) ** 2) - 40 > 0
+
+
+def grids(smaller, larger, cost):
+    return side(smaller), side(larger, cost=cost)
+
+
+def test_row_8_promises_no_members_where_the_grid_hides_who_is_first():
+    # Bounds of .26 and .52: neither a direction nor equivalence, with 64 members or with 12,800.
+    smaller, larger = lognormal(0, 6, 64), lognormal(1000, 5 / 1.5, 64)
+    for copies in (1, 20, 200):
+        found = decided(*grids(smaller * copies, larger * copies, 15))
+        chance = found.win_probability
+        assert chance.lowest < 0.5 < chance.highest
+        assert chance.lowest < 0.5 - Margins().delta
+        assert found.verdict is Verdict.UNDECIDED
+        assert Modifier.GRID_LIMITED in found.modifiers
+        assert (found.more_members, found.more_for) == (None, "a finer evaluation grid")
+
+
+def test_row_8_leaves_the_grids_part_of_an_interval_as_it_is():
+    """The promise is of what the order-certain bounds, not the estimate, leave to sampling."""
+    found = decided(*grids(lognormal(6, 13, 64), lognormal(1006, 16 / 1.3, 64), 13))
+    chance = found.win_probability
+    assert 0.5 < chance.lowest < chance.estimate
+    assert found.more_for == "a direction"
+    ratio = (chance.lowest - 0.5) / (chance.lowest - chance.lower)
+    assert found.more_members == pytest.approx(64 / ratio**2 - 64, abs=1.01)
+
+
+def test_row_8_promises_no_direction_that_a_landmark_will_forbid():
+    # Ahead between two landmarks only, in 73% of the pairs; at 70% of the horizon 27% are out.
+    smaller, larger = [21, 22, 23, 24] * 4 + [None] * 6, ([25, 26, 27, 28] * 6)[:22]
+    for copies in (1, 100):
+        found = decided(side(smaller * copies), side(larger * copies))
+        assert found.win_probability.estimate > 0.5
+        assert (found.verdict, found.more_for) == (Verdict.UNDECIDED, None)
+
+
+def test_row_8_names_a_crossing_to_come():
+    smaller = [4, 5, 6, 7] * 4 + [34, 35, 36, 37] * 4
+    found = decided(side(smaller), side([18, 19, 20, 21] * 4 + [5, 35] * 8))
+    assert found.more_for == "that the lead changes"
 
 
 def test_row_8_names_how_many_members_equivalence_needs():

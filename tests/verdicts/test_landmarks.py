@@ -61,3 +61,4 @@ def test_time_inside_an_interval_widens_the_difference_to_both_orders():
     assert landmark.rounded.inside(-0.3, 0.3)
     assert landmark.difference.lower < -0.9
     assert landmark.difference.upper > 0.9
+    assert (landmark.difference.lowest, landmark.difference.highest) == (-1, 1)

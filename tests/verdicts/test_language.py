@@ -88,6 +88,50 @@ def test_answer_is_about_the_hardest_target_in_steps(judged, made):
     assert "counted in FLOPs the verdict is the same" in answer
 
 
+def test_share_in_flops_says_whose_it_is(judged, made):
+    answer = judged(small=made(SLOW), large=made(FAST)).answer
+    assert re.search(r"in FLOPs the verdict is the same \(first in \d\d% \[.*\] of random", answer)
+    assert "so a smaller net that converges later is no sign of a fault by itself" in answer
+    answer = judged(small=made(EVEN), large=made(EVEN)).answer
+    assert "in FLOPs the verdict is the same (smaller first in 50% [" in answer
+
+
+def test_rate_shared_by_three_nets_is_not_of_both(judged, made):
+    answer = judged(a=made(SLOW), b=made(FAST), c=made(SLOW)).answer
+    assert "at learning rate 0.003 for all nets, not tuned" in answer
+    assert "for both nets" in judged(a=made(SLOW), b=made(FAST)).answer
+
+
+def test_undecided_for_the_grid_asks_for_no_members(judged, made):
+    even = [1, 2, 3, 4] * 40
+    verdict = judged(small=made(even), large=made(even, flops_per_step=1.3e6))
+    flops = next(one for one in verdict.contrasts if (one.clock, one.target) == (Clock.FLOPS, 0.75))
+    assert "takes evaluations closer together rather than more members" in flops.sentence
+
+
+@pytest.mark.parametrize(
+    ("diverged", "words"),
+    [
+        ((0, 0), "which is faster: an easier target or a larger budget is needed"),
+        (
+            (12, 11),
+            "12 of 12 and 11 of 12 members diverged: a smaller learning rate is needed before "
+            "sizes can be compared",
+        ),
+        (
+            (0, 1),
+            "0 of 12 and 1 of 12 members diverged: try a smaller learning rate first, then an "
+            "easier target or a larger budget",
+        ),
+    ],
+)
+def test_nobody_reached_advises_what_may_help(judged, made, diverged, words):
+    small, large = (made([None] * 12, diverged=count) for count in diverged)
+    verdict = judged(small=small, large=large)
+    assert words in verdict.answer
+    assert ("easier" in verdict.answer) == ("easier" in words)
+
+
 def test_answer_over_many_pairs_counts_every_verdict(judged, made):
     answer = judged(a=made(SLOW), b=made(FAST), c=made(SLOW)).answer
     assert answer.startswith("Not always (Holm's p below 0.001 over the 3 pairs): of 3 pairs")

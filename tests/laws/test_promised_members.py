@@ -1,0 +1,69 @@
+"""What an undecided verdict promises is tried: the same members over and over, k-fold.
+
+Copies keep every estimate and every share where it is, so "if the estimate holds" holds.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from lab.specs import Margins
+from lab.statistics.times import ClockTimes, Times
+from lab.verdicts.decision import Modifier, Side, Verdict, decide
+
+LAST = 40
+
+
+def cohort_pair(seed):
+    """Two log-normal cohorts on one grid or two, fine or coarse; most are undecided."""
+    generator = np.random.default_rng(seed)
+    members = int(generator.integers(16, 60))
+    cost = (Fraction(1), Fraction(13, 10), Fraction(3, 2))[seed % 3]
+    centre = math.log((5, 18)[seed // 3 % 2])
+    moments = [
+        generator.lognormal(centre + generator.normal(0, 0.12), spread, members)
+        for spread in generator.choice([0.3, 0.6], 2)
+    ]
+    evaluations = [np.ceil(moments[0]).astype(int), np.ceil(moments[1] / float(cost)).astype(int)]
+    return evaluations, (Fraction(1), cost), members
+
+
+def decided(evaluations, costs, copies):
+    sides = [
+        Side(ClockTimes(Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost), 0)
+        for hits, cost in zip(evaluations, costs, strict=True)
+    ]
+    return decide(*sides, Margins(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("block", range(3), ids=["one grid", "1 and 1.3", "1 and 1.5"])
+def test_promised_members_settle_and_others_are_not_promised(block):
+    near, promised, hidden = [], 0, 0
+    for seed in range(block, 90, 3):
+        evaluations, costs, members = cohort_pair(seed)
+        found = decided(evaluations, costs, 1)
+        if found.verdict is not Verdict.UNDECIDED:
+            continue
+        if found.more_members is not None:
+            wanted = 1 + found.more_members / members
+            if wanted > 400:
+                continue
+            promised += 1
+            copies = [math.ceil(wanted * share) for share in (1, 1.25, 1.6)]
+            later = [decided(evaluations, costs, many).verdict for many in copies]
+            assert set(later) != {Verdict.UNDECIDED}, (seed, wanted)
+            half = decided(evaluations, costs, max(int(wanted / 2), 1))
+            near.append(half.verdict is Verdict.UNDECIDED)
+        elif Modifier.GRID_LIMITED in found.modifiers:
+            chance = found.win_probability
+            if chance.lowest < 0.5 < chance.highest and chance.lowest <= 0.425:
+                # Neither equivalent nor a direction, in any number; only the lead may change.
+                later = decided(evaluations, costs, 300).verdict
+                assert later in (Verdict.UNDECIDED, Verdict.CROSSING), seed
+                hidden += later is Verdict.UNDECIDED
+    # Half the promised number rarely does: a verdict on the way may be passed, so not never.
+    assert promised >= 5
+    assert np.mean(near) >= 0.7
+    assert block == 0 or hidden > 0
