@@ -58,7 +58,7 @@ def lanes() -> int | None:
         return None
     if not _LANES.value.isdecimal() or int(_LANES.value) == 0:
         raise UsageError(
-            f"lanes is {_LANES.value!r}; it must be a positive number or auto: pass --lanes=auto"
+            f"lanes is {_LANES.value}; it must be a positive number or auto: pass --lanes=auto"
         )
     return int(_LANES.value)
 

@@ -40,7 +40,7 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 # by the whole learning rate, either way. The U-Net has such gradients: its scales before a ReLU6.
 FAMILIES = {
     "mlp": (toys.mlp_cohort, toys.easy_images, {"optimizer": AdamSpec(1e-2)}),
-    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(1e-1)}),
+    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(3e-2)}),
 }
 if HAS_TORCH:  # For its port alone: to JAX it holds nothing that the U-Net does not.
     changes = {"model": CNNSpec(4), "optimizer": AdamSpec(1e-2)}

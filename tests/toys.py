@@ -44,11 +44,11 @@ def mlp_cohort(**changes) -> CohortSpec:
 
 
 def unet_cohort(**changes) -> CohortSpec:
-    """A U-Net of width 0.15 for `easy_masks`."""
+    """A U-Net of width 0.3 for `easy_masks`."""
     plain = CohortSpec(
         name="unet",
         data=PICTURES,
-        model=UNetSpec(width=0.15),
+        model=UNetSpec(width=0.3),
         optimizer=AdamSpec(1e-2),
         target=TargetSpec(Metric.IOU, (0.5,), sustain=1),
         batch_size=4,

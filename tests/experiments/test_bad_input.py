@@ -35,7 +35,7 @@ MISTAKES = {
     "momentum": ("width_race", ["--optimizer=sgd", "--momentum=1"], "1.0", "--momentum"),
     "no such optimizer": ("width_race", ["--optimizer=lion"], "lion", "adam"),
     "no lanes": ("width_race", ["--lanes=0"], "lanes is 0", "--lanes=auto"),
-    "lanes word": ("width_race", ["--lanes=x"], "'x'", "--lanes=auto"),
+    "lanes word": ("width_race", ["--lanes=x"], "lanes is x", "--lanes=auto"),
     "lanes negative": ("width_race", ["--lanes=-4"], "-4", "--lanes=auto"),
     "unknown flag": ("width_race", ["--nonsense=3"], "nonsense", "flag"),
     "stray argument": ("width_race", ["width_race"], "'width_race'", "--"),

@@ -13,7 +13,7 @@ import pytest
 from toys import easy_images, easy_masks, mlp_cohort, unet_cohort
 
 from lab.data.loading import DataArrays
-from lab.models import build_model, example_input, initialise
+from lab.models import build_model, example_input, initial_gain, initialise
 from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import CohortSpec, SGDSpec, TargetSpec
 from lab.training.member import MemberState, make_member
@@ -60,7 +60,8 @@ def by_hand(name: str, number: int) -> tuple[Any, Any, list[float]]:
     @jax.jit
     def start() -> tuple[Any, Any, Any]:
         key = member_key(cohort.seed, Stream.INIT, jnp.int32(number))
-        variables = initialise(module, key, example_input(image_shape(data)))
+        gain = initial_gain(cohort.model)
+        variables = initialise(module, key, example_input(image_shape(data)), gain)
         params = variables["params"]
         return params, variables.get("batch_stats", {}), optimizer.init(params)
 
