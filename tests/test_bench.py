@@ -40,7 +40,8 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 # by the whole learning rate, either way. The U-Net has such gradients: its scales before a ReLU6.
 FAMILIES = {
     "mlp": (toys.mlp_cohort, toys.easy_images, {"optimizer": AdamSpec(1e-2)}),
-    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(3e-2)}),
+    # Seed 2: a member that stands on a kink of ReLU6 magnifies rounding a hundredfold in a step.
+    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(3e-2), "seed": 2}),
 }
 if HAS_TORCH:  # For its port alone: to JAX it holds nothing that the U-Net does not.
     changes = {"model": CNNSpec(4), "optimizer": AdamSpec(1e-2)}
