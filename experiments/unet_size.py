@@ -8,8 +8,8 @@ photographs. Every member has its own initial weights and its own order of the d
 declared IoU on the whole validation split is compared as two distributions, on the clocks steps,
 examples and FLOPs.
 
-Expect the larger to be first in steps. In FLOPs, of which each of its steps takes more, its lead
-shrinks or is gone. Both at one shared learning rate: no claim about size in general.
+Expect the larger to be first in steps, and the smaller in FLOPs, of which a step of the larger
+takes 1.7 times as many. Both at one shared learning rate: no claim about size in general.
 """
 
 import dataclasses
