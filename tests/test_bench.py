@@ -40,7 +40,8 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 # by the whole learning rate, either way. The U-Net has such gradients: its scales before a ReLU6.
 FAMILIES = {
     "mlp": (toys.mlp_cohort, toys.easy_images, {"optimizer": AdamSpec(1e-2)}),
-    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(3e-2)}),
+    # Seed 1 of two that were tried: with the toy's own, a member magnifies rounding in a step.
+    "unet": (toys.unet_cohort, toys.easy_masks, {"optimizer": SGDSpec(3e-2), "seed": 1}),
 }
 if HAS_TORCH:  # For its port alone: to JAX it holds nothing that the U-Net does not.
     changes = {"model": CNNSpec(4), "optimizer": AdamSpec(1e-2)}
@@ -92,13 +93,8 @@ def reference(work) -> dict[str, np.ndarray]:
 
 def assert_same_training(work: Work, weights, reference) -> None:
     assert weights.keys() == reference.keys() == work.weights.keys()
-    agree = np.ones(MEMBERS, bool)
     for name, array in reference.items():
-        close = np.isclose(weights[name], array, rtol=1e-4, atol=2e-5)
-        agree &= close.reshape(MEMBERS, -1).all(axis=1)
-    # A member that stands on a kink of ReLU6 magnifies rounding a hundredfold in a step, and some
-    # do. Engines that do other work agree on no member at all.
-    assert agree.sum() >= MEMBERS / 2
+        np.testing.assert_allclose(weights[name], array, rtol=1e-4, atol=2e-5, err_msg=name)
     moved = [np.abs(reference[name] - start).max() for name, start in work.weights.items()]
     assert max(moved) > 1e-3  # A hundred times what is tolerated: the comparison says something.
 
