@@ -1,0 +1,31 @@
+"""What is learned from."""
+
+import dataclasses
+
+from lab.specs.rules import require, require_positive
+from lab.words import Task
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DataSpec:
+    """A TFDS data set by name, and what is read of it.
+
+    `image_size` resizes every image to a square of that many pixels; None keeps the native size,
+    which must then be the same for all. A split is a TFDS split expression; None takes the set's
+    own `train` and `validation`, or holds the last 15% of `train` out where it has no `validation`.
+    `foreground` lists the mask values that count as foreground (segmentation only).
+    """
+
+    name: str
+    task: Task
+    image_size: int | None = None
+    train_split: str | None = None
+    validation_split: str | None = None
+    foreground: tuple[int, ...] = (1,)
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "the data set's name is empty; pass --dataset=NAME")
+        if self.image_size is not None:
+            require_positive(self, "image_size")
+        if self.task is Task.SEGMENTATION:
+            require(bool(self.foreground), "no mask value counts as foreground; name at least one")

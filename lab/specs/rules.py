@@ -1,0 +1,21 @@
+"""How specs refuse: what was got, the rule, the remedy."""
+
+import math
+
+from lab.errors import UsageError
+
+
+def require(condition: bool, message: str) -> None:
+    """UsageError with `message` unless `condition`."""
+    if not condition:
+        raise UsageError(message)
+
+
+def require_positive(spec: object, *names: str) -> None:
+    """UsageError unless each of these fields is positive and finite."""
+    for name in names:
+        value = getattr(spec, name)
+        require(
+            value > 0 and math.isfinite(value),
+            f"{name} is {value}; it must be positive and finite: pass a larger --{name}",
+        )
