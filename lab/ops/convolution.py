@@ -11,6 +11,7 @@ import jax
 from jax import lax
 
 from lab.ops.dense import dense
+from lab.ops.depthwise import depthwise
 from lab.ops.windows import Padding, Pair
 
 _NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
