@@ -3,7 +3,12 @@
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples on every run: a failure is met by whoever caused it, not by the next one.
+hypothesis.settings.register_profile("lab", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("lab")
 
 TESTS = Path(__file__).parent
 WITHOUT_JAX = ("data", "statistics", "verdicts", "records", "reports")
