@@ -1,20 +1,26 @@
 """The flags that every experiment shares, and how they become specs."""
 
+import contextlib
 import io
 import itertools
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from absl import app, flags, logging
 
+from experiments import _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
-from lab.specs import AdamSpec, DataSpec, OptimizerSpec, SGDSpec, TargetSpec
-from lab.words import Direction, Metric, Task
+from lab.specs import CohortSpec, DataSpec, ModelSpec
+from lab.training.compilation import use_compilation_cache, use_deterministic_operations
+from lab.training.devices import use_all_cores
+from lab.words import Metric, Task
 
 _OUT = flags.DEFINE_string(
     "out",
@@ -22,13 +28,18 @@ _OUT = flags.DEFINE_string(
     "Run folder. An existing one is gone on with if its study is the same, and refused if not. "
     "By default a folder under runs/ that is named after the study.",
 )
-MEMBERS = flags.DEFINE_integer("members", 64, "Members of each cohort.")
+_MEMBERS = flags.DEFINE_integer("members", 64, "Members of each cohort.")
 _LANES = flags.DEFINE_string("lanes", "auto", "Members trained at once: a number, or auto.")
-SEED = flags.DEFINE_integer("seed", 0, "Root of every random draw.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
-_SUSTAIN = flags.DEFINE_integer(
-    "sustain", 2, "Evaluations in a row that must be at the target before it counts as reached."
+_LANE_WIDTH = flags.DEFINE_string(
+    "lane_width",
+    "auto",
+    "Lanes that are computed together, in blocks: a number, or auto. It changes the last digits.",
 )
+_DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", True, "On a GPU, only operations that give the same bits every time."
+)
+SEED = flags.DEFINE_integer("seed", 0, "Root of every random draw.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data folder; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."
 )
@@ -43,8 +54,7 @@ _VALIDATION_SPLIT = flags.DEFINE_string(
     None,
     "TFDS split expression; by default the set's validation split, or 15% of train held out.",
 )
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", ["adam", "sgd"], "Optimizer.")
-_MOMENTUM = flags.DEFINE_float("momentum", None, "Momentum of sgd; 0.9 by default.")
+flags.adopt_module_key_flags(_training)
 
 
 def data_dir() -> Path | None:
@@ -53,14 +63,32 @@ def data_dir() -> Path | None:
 
 
 def lanes() -> int | None:
-    """Lane width; None means by rule."""
-    if _LANES.value == "auto":
+    """How many lanes; None is auto."""
+    return _number_or_auto("lanes", _LANES.value)
+
+
+def lane_width() -> int | None:
+    """How many lanes a block has; None is auto."""
+    return _number_or_auto("lane_width", _LANE_WIDTH.value)
+
+
+def _number_or_auto(flag: str, text: str) -> int | None:
+    if text == "auto":
         return None
-    if not _LANES.value.isdecimal() or int(_LANES.value) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise UsageError(
-            f"lanes is {_LANES.value}; it must be a positive number or auto: pass --lanes=auto"
+            f"{flag} is {text}; it must be a positive number or auto: pass --{flag}=auto"
         )
-    return int(_LANES.value)
+    return int(text)
+
+
+def _prepare_jax() -> None:
+    """Settings of the process, before anything touches a device: cores, bits, compiled programs."""
+    use_all_cores()
+    if _DETERMINISTIC.value:
+        use_deterministic_operations()
+    if warning := use_compilation_cache():
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
 
 
 def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> DataSpec:
@@ -81,28 +109,35 @@ def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> Data
     )
 
 
-def optimizer_spec(learning_rate: float) -> OptimizerSpec:
-    """The optimizer of the flags at one rate; UsageError for a momentum that would do nothing."""
-    if _OPTIMIZER.value == "sgd":
-        return SGDSpec(learning_rate, 0.9 if _MOMENTUM.value is None else _MOMENTUM.value)
-    if _MOMENTUM.value is not None:
-        raise UsageError(
-            f"momentum is {_MOMENTUM.value}, but {_OPTIMIZER.value} takes none: drop --momentum, "
-            "or pass --optimizer=sgd"
-        )
-    return AdamSpec(learning_rate)
-
-
-def target_spec(metric: Metric, thresholds: Sequence[str]) -> TargetSpec:
-    """The target of the flags; thresholds may come in any order."""
-    try:
-        values = {float(threshold) for threshold in thresholds}
-    except ValueError:
-        raise UsageError(
-            f"target is {','.join(thresholds)!r}; it must be numbers: pass --target=0.5,0.6"
-        ) from None
-    ordered = sorted(values, reverse=metric.direction is Direction.MINIMIZE)
-    return TargetSpec(metric, tuple(ordered), _SUSTAIN.value)
+def cohort_spec(
+    *,
+    name: str,
+    data: DataSpec,
+    model: ModelSpec,
+    seed: int,
+    metric: Metric,
+    thresholds: Sequence[str],
+    learning_rate: float,
+    budget_steps: int,
+    eval_every: int,
+) -> CohortSpec:
+    """A cohort of the flags; what each experiment has flags of its own for, it hands over."""
+    return CohortSpec(
+        name=name,
+        data=data,
+        model=model,
+        optimizer=_training.optimizer_spec(learning_rate),
+        target=_training.target_spec(metric, thresholds),
+        batch_size=_BATCH_SIZE.value,
+        budget_steps=budget_steps,
+        eval_every=eval_every,
+        members=_MEMBERS.value,
+        seed=seed,
+        recipe=_training.recipe_spec(budget_steps),
+        vary=_training.varied(),
+        divergence_factor=_training.divergence_factor(),
+        precision=_training.precision(),
+    )
 
 
 def require_increasing(flag: str, values: Sequence[int]) -> None:
@@ -138,6 +173,7 @@ def run_main(main: Callable[[], None]) -> None:
     """Runs an experiment's main; a user's mistake ends in one line on stderr and exit status 2."""
     logging.set_verbosity(logging.WARNING)
     signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # A narrow locale must not end a study.
@@ -148,6 +184,30 @@ def _interrupted(*_: object) -> None:
     """Ends at once, as a kill would, which loses nothing; compiling would hold an exception up."""
     os.write(2, b"\nerror: interrupted; the same command goes on from here\n")
     os._exit(130)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """As above: outside of training there is nothing to save."""
+    os.write(2, b"\nerror: terminated; the same command goes on from here\n")
+    os._exit(143)
+
+
+@contextlib.contextmanager
+def termination_held() -> Iterator[Callable[[], bool]]:
+    """While it lasts SIGTERM is noted, not obeyed; what it gives says whether one came."""
+    came = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: came.set())
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def end_saved() -> NoReturn:
+    """The end of a run that was asked to, with its lanes saved; devices may be at work still."""
+    sys.stdout.flush()
+    os.write(2, b"\nerror: terminated; training is saved, and the same command goes on from here\n")
+    os._exit(143)
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
@@ -166,6 +226,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
 
 def _guarded(main: Callable[[], None]) -> None:
     try:
+        _prepare_jax()
         main()
     except UsageError as error:
         _fail(str(error), 2)
@@ -177,6 +238,8 @@ def _guarded(main: Callable[[], None]) -> None:
         )
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
+    """Ends at once: after a failed save Orbax's threads would hold the process for minutes."""
     print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(status)
+    sys.stdout.flush()
+    os._exit(status)

@@ -22,7 +22,7 @@ from lab.reports.report import write_report
 from lab.specs import DataSpec, StudySpec
 from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
-from lab.training.runner import run
+from lab.training.runner import Stopped, run
 from lab.verdicts import document
 from lab.verdicts.judge import judge
 from lab.words import Outcome
@@ -36,15 +36,23 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
     fingerprint = hashlib.sha256(study.to_json().encode()).hexdigest()
     with RunFolder.open(_flags.out_folder(experiment, fingerprint), study) as folder:
         known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
-        plans = plan_study(study, data, _flags.lanes(), known.get("cohorts", {}))
+        plans = plan_study(
+            study, data, _flags.lanes(), _flags.lane_width(), known.get("cohorts", {})
+        )
         folder.write_environment(_session(plans))
         _say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
+        _say("\n".join(map(layout_line, plans)))
         _say(f"\nRun folder {folder.paths.root}; compiling...")
-        run(plans, data, folder, _Watcher())
+        try:
+            ended = run(plans, data, folder, _Watcher(), stop=_flags.termination_held(), warn=_warn)
+        except Stopped:
+            _flags.end_saved()
+        folder.amend_environment(throughput(ended))
         records = read_records(folder.paths.root)
         folder.write_verdict(document.to_json(judge(study, records)))
         page = write_report(folder.paths.root)
         _say("\n" + text.closing(study, records, read_json(folder.paths.verdict)))
+        _say("\n" + "\n".join(throughput_lines(ended)))
         _say(f"\nReport: {page}")
 
 
@@ -60,6 +68,40 @@ def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:
         "devices": [str(device) for device in jax.devices()],
         "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
     }
+
+
+def layout_line(plan: CohortPlan) -> str:
+    """How a cohort's lanes stand."""
+    layout, devices = plan.layout, len(plan.devices)
+    return (
+        f"Lanes      {plan.cohort.name}: {layout.lanes} lanes, {layout.blocks} "
+        f"{'block' if layout.blocks == 1 else 'blocks'} of {layout.width}, on {devices} "
+        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind})"
+    )
+
+
+def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
+    """What environment.json keeps of how a session ran; cohorts that trained nothing are absent."""
+    return {
+        cohort.name: {
+            "useful_fraction": cohort.useful_fraction,
+            "member_steps_per_second": cohort.member_steps_per_second,
+        }
+        for cohort in ended
+        if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None
+    }
+
+
+def throughput_lines(ended: Sequence[CohortProgress]) -> list[str]:
+    """Of each cohort that was trained in this session."""
+    known = throughput(ended)
+    if not known:
+        return ["Nothing was left to train."]
+    return [
+        f"{name}: {100 * one['useful_fraction']:.1f}% of the lane-steps run were members', "
+        f"{one['member_steps_per_second']:,.0f} member-steps a second"
+        for name, one in known.items()
+    ]
 
 
 class _Watcher:
@@ -113,6 +155,10 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def _say(text: str, end: str = "\n") -> None:

@@ -21,7 +21,7 @@ from experiments import _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import match_unet_width
-from lab.specs import CohortSpec, ContrastSpec, StudySpec, UNetSpec, cohort_seeds
+from lab.specs import ContrastSpec, StudySpec, UNetSpec, cohort_seeds
 from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
 
@@ -49,17 +49,16 @@ def main() -> None:
     spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
     counts = {"small": _SMALL.value, "large": _LARGE.value}
     _flags.require_increasing("small_parameters, large_parameters", tuple(counts.values()))
-    declared = CohortSpec(
+    declared = _flags.cohort_spec(
         name="declared",
         data=spec,
         model=UNetSpec(width=1.0, expansion=_EXPANSION.value),
-        optimizer=_flags.optimizer_spec(_LEARNING_RATE.value),
-        target=_flags.target_spec(Metric.IOU, _TARGET.value),
-        batch_size=_flags.BATCH_SIZE.value,
+        seed=_flags.SEED.value,
+        metric=Metric.IOU,
+        thresholds=_TARGET.value,
+        learning_rate=_LEARNING_RATE.value,
         budget_steps=_BUDGET.value,
         eval_every=_EVERY.value,
-        members=_flags.MEMBERS.value,
-        seed=_flags.SEED.value,
     )
     # Late: a mistake in a flag must not cost a download.
     spec = name_splits(spec, _flags.data_dir())

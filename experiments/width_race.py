@@ -18,7 +18,7 @@ from absl import flags
 from experiments import _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
-from lab.specs import CNNSpec, CohortSpec, ContrastSpec, MLPSpec, StudySpec, cohort_seeds
+from lab.specs import CNNSpec, ContrastSpec, MLPSpec, StudySpec, cohort_seeds
 from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
 
@@ -42,20 +42,17 @@ def main() -> None:
     widths = _widths()
     family = MLPSpec if _ARCHITECTURE.value == "mlp" else CNNSpec
     spec = _flags.data_spec(_DATASET.value, Task.CLASSIFICATION)
-    target = _flags.target_spec(Metric.ACCURACY, _TARGET.value)
-    optimizer = _flags.optimizer_spec(_LEARNING_RATE.value)
     declared = tuple(
-        CohortSpec(
+        _flags.cohort_spec(
             name=f"width-{width}",
             data=spec,
             model=family(width, _DEPTH.value),
-            optimizer=optimizer,
-            target=target,
-            batch_size=_flags.BATCH_SIZE.value,
+            seed=seed,
+            metric=Metric.ACCURACY,
+            thresholds=_TARGET.value,
+            learning_rate=_LEARNING_RATE.value,
             budget_steps=_BUDGET.value,
             eval_every=_EVERY.value,
-            members=_flags.MEMBERS.value,
-            seed=seed,
         )
         for width, seed in zip(widths, cohort_seeds(_flags.SEED.value, len(widths)), strict=True)
     )

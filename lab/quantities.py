@@ -2,6 +2,8 @@
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
+_MANY = 6
+
 
 def percent(share: float) -> str:
     """0.834 as 83%; what is not quite none or all is not rounded to it."""
@@ -19,3 +21,13 @@ def flops(number: float) -> str:
     """1.234e9 as 1.23 GFLOPs."""
     factor, prefix = scale(number)
     return f"{number / factor:.3g} {prefix}FLOPs"
+
+
+def in_turn(values: tuple[float, ...]) -> str:
+    """One value for all members, or those that they have in turn."""
+    told = [f"{value:g}" for value in values]
+    if len(told) == 1:
+        return told[0]
+    if len(told) <= _MANY:
+        return f"{', '.join(told[:-1])} and {told[-1]} in turn over the members"
+    return f"{min(values):g} to {max(values):g} ({len(told)} values in turn over the members)"

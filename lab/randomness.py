@@ -17,11 +17,17 @@ class Stream(enum.IntEnum):
 
     INIT = 0
     ORDER = 1
+    DROPOUT = 2
 
 
 def member_key(seed: int, stream: Stream, member: jax.Array) -> jax.Array:
     """The key of one member's stream; `member` is an int32 scalar."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), member)
+
+
+def step_key(seed: int, stream: Stream, member: jax.Array, step: jax.Array) -> jax.Array:
+    """The key of one step (int32, from 0) of a member's stream."""
+    return jax.random.fold_in(member_key(seed, stream, member), step)
 
 
 def _mix(x: jax.Array) -> jax.Array:

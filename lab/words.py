@@ -16,6 +16,8 @@ class Task(enum.Enum):
 
     SEGMENTATION = "segmentation"
     CLASSIFICATION = "classification"
+    LANGUAGE = "language"
+    """The next token of a text."""
 
 
 class Metric(enum.Enum):
@@ -44,6 +46,7 @@ class Metric(enum.Enum):
 TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
     Task.SEGMENTATION: (Metric.LOSS, Metric.IOU),
     Task.CLASSIFICATION: (Metric.LOSS, Metric.ACCURACY),
+    Task.LANGUAGE: (Metric.LOSS, Metric.ACCURACY),
 }
 
 
@@ -66,3 +69,49 @@ class Clock(enum.Enum):
     def label(self) -> str:
         """As it stands in a sentence."""
         return "FLOPs" if self is Clock.FLOPS else self.value
+
+
+class Rule(enum.Enum):
+    """What counts as a success at one evaluation, or at several in a row."""
+
+    THRESHOLD = "threshold"
+    """The metric is at a declared value or better."""
+    PLATEAU = "plateau"
+    """The metric is within a tolerance of the member's own best so far."""
+
+
+class Precision(enum.Enum):
+    """What forward and backward passes compute in; parameters are float32 always."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class Hyperparameter(enum.Enum):
+    """What may differ between the members of a cohort; named as the field that declares it."""
+
+    LEARNING_RATE = "learning_rate"
+    WEIGHT_DECAY = "weight_decay"
+    MOMENTUM = "momentum"
+    WARMUP_STEPS = "warmup_steps"
+    CLIP_NORM = "clip_norm"
+    EMA_DECAY = "ema_decay"
+    DROPOUT = "dropout"
+    LABEL_SMOOTHING = "label_smoothing"
+
+    @property
+    def label(self) -> str:
+        """As it stands in a sentence."""
+        return _HYPERPARAMETER_LABELS[self]
+
+
+_HYPERPARAMETER_LABELS = {
+    Hyperparameter.LEARNING_RATE: "rate",
+    Hyperparameter.WEIGHT_DECAY: "weight decay",
+    Hyperparameter.MOMENTUM: "momentum",
+    Hyperparameter.WARMUP_STEPS: "warm-up steps",
+    Hyperparameter.CLIP_NORM: "gradient norm at most",
+    Hyperparameter.EMA_DECAY: "weights averaged with decay",
+    Hyperparameter.DROPOUT: "dropout",
+    Hyperparameter.LABEL_SMOOTHING: "label smoothing",
+}

@@ -16,7 +16,7 @@ from lab.specs import (
     TargetSpec,
     UNetSpec,
 )
-from lab.words import Metric, Outcome, Task
+from lab.words import Metric, Outcome, Rule, Task
 
 
 def cohort(name: str = "small", **changes) -> CohortSpec:
@@ -46,12 +46,16 @@ def first_hits(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """The definition, in plain loops: the first of `sustain` evaluations in a row at it."""
     count, sustain = len(values_NxE), spec.target.sustain
+    sign = -1 if spec.target.metric is Metric.LOSS else 1
     hit = np.zeros((count, len(spec.target.thresholds)), np.int64)
-    for i, row in enumerate(values_NxE):
+    for i, row in enumerate(sign * values_NxE):
         for k, threshold in enumerate(spec.target.thresholds):
-            good = row >= threshold if spec.target.metric is not Metric.LOSS else row <= threshold
-            starts = [e for e in range(len(row) - sustain + 1) if good[e : e + sustain].all()]
-            hit[i, k] = starts[0] + 1 if starts else 0
+            for e in range(len(row) - sustain + 1):
+                plateau = spec.target.rule is Rule.PLATEAU
+                limit = np.nanmax(row[: e + sustain]) - threshold if plateau else sign * threshold
+                if (row[e : e + sustain] >= limit).all():
+                    hit[i, k] = e + 1
+                    break
     return hit, hit > 0
 
 

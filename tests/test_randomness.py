@@ -145,7 +145,11 @@ def test_one_address_gives_one_draw_and_no_other_gives_it() -> None:
 
 def test_keys_and_orders_are_pinned() -> None:
     """They are part of every recorded run, and equal in all of JAX's versions."""
-    assert [(stream.name, int(stream)) for stream in Stream] == [("INIT", 0), ("ORDER", 1)]
+    assert [(stream.name, int(stream)) for stream in Stream] == [
+        ("INIT", 0),
+        ("ORDER", 1),
+        ("DROPOUT", 2),
+    ]
     key = order_key(7, 5)
     assert np.asarray(jax.random.key_data(key)).tolist() == [1260689740, 3470158378]
     assert stream(key, 5, 12)[:10].tolist() == [3, 1, 2, 9, 4, 8, 10, 11, 6, 5]

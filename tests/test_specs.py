@@ -12,21 +12,45 @@ from made_up import cohort, study
 
 from lab.errors import UsageError
 from lab.specs import (
+    AdagradSpec,
     AdamSpec,
+    AdamWSpec,
     CNNSpec,
     CohortSpec,
+    ConstantSchedule,
     ContrastSpec,
+    CosineSchedule,
     DataSpec,
+    InverseSquareRootSchedule,
+    LAMBSpec,
+    LionSpec,
     Margins,
     MLPSpec,
+    MuonSpec,
+    NAdamSpec,
+    ProdigySpec,
+    RecipeSpec,
+    RMSPropSpec,
+    ScheduleFreeSpec,
     SGDSpec,
+    StepSchedule,
     StudySpec,
     TargetSpec,
     UNetSpec,
+    Varied,
     cohort_seeds,
     json_converter,
 )
-from lab.words import TASK_METRICS, Clock, Direction, Metric, Task
+from lab.words import (
+    TASK_METRICS,
+    Clock,
+    Direction,
+    Hyperparameter,
+    Metric,
+    Precision,
+    Rule,
+    Task,
+)
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 COUNT = st.integers(1, 10**6)
@@ -36,9 +60,36 @@ MODELS = st.one_of(
     st.builds(MLPSpec, width=COUNT, depth=COUNT),
     st.builds(CNNSpec, width=COUNT, depth=COUNT),
 )
+SHARE = st.floats(0, 1, exclude_max=True)
 OPTIMIZERS = st.one_of(
-    st.builds(AdamSpec, learning_rate=POSITIVE),
-    st.builds(SGDSpec, POSITIVE, momentum=st.floats(0, 1, exclude_max=True)),
+    *(st.builds(family, POSITIVE) for family in (AdamSpec, NAdamSpec, AdagradSpec, ProdigySpec)),
+    st.builds(SGDSpec, POSITIVE, st.floats(0.1, 0.9), st.booleans(), SHARE),
+    st.builds(RMSPropSpec, POSITIVE, momentum=SHARE),
+    st.builds(MuonSpec, POSITIVE, momentum=SHARE, weight_decay=SHARE),
+    *(
+        st.builds(family, POSITIVE, weight_decay=SHARE)
+        for family in (AdamWSpec, LionSpec, LAMBSpec)
+    ),
+)
+SCHEDULES = st.one_of(
+    st.just(ConstantSchedule()),
+    st.builds(CosineSchedule, st.integers(100, 10**6), SHARE),
+    st.builds(StepSchedule, COUNT, st.floats(0.1, 0.9)),
+    st.builds(InverseSquareRootSchedule, COUNT),
+)
+RECIPES = st.builds(
+    RecipeSpec,
+    SCHEDULES,
+    st.integers(0, 99),
+    st.none() | POSITIVE,
+    SHARE,
+    label_smoothing=SHARE,
+)
+VARIED = st.just(()) | st.just(
+    (
+        Varied(Hyperparameter.LEARNING_RATE, (0.1, 0.01, 0.001)),
+        Varied(Hyperparameter.WARMUP_STEPS, (0.0, 10.0)),
+    )
 )
 SPLITS = st.none() | st.sampled_from(["train", "train[:80%]", "test"])
 DATA = st.builds(
@@ -61,9 +112,14 @@ def targets(draw: st.DrawFn, task: Task) -> TargetSpec:
     metric = draw(st.sampled_from(TASK_METRICS[task]))
     upper = min(metric.upper, 100.0)
     values = draw(st.lists(st.floats(1e-6, upper), min_size=1, max_size=4, unique=True))
-    falling = metric.direction is Direction.MINIMIZE
+    rule = draw(st.sampled_from(Rule))
+    falling = rule is Rule.PLATEAU or metric.direction is Direction.MINIMIZE
     return TargetSpec(
-        metric, tuple(sorted(values, reverse=falling)), sustain=draw(st.integers(1, 5))
+        metric,
+        tuple(sorted(values, reverse=falling)),
+        sustain=draw(st.integers(2, 5)),
+        smoothing=draw(st.integers(1, 3)),
+        rule=rule,
     )
 
 
@@ -71,19 +127,24 @@ def targets(draw: st.DrawFn, task: Task) -> TargetSpec:
 def studies(draw: st.DrawFn) -> StudySpec:
     data, every, batch = draw(DATA), draw(st.integers(1, 50)), draw(st.integers(1, 64))
     target = draw(targets(data.task))
-    budget = every * draw(st.integers(target.sustain, 1000))
+    budget = every * draw(st.integers(target.sustain + target.smoothing - 1, 1000))
+    optimizers = OPTIMIZERS.filter(lambda one: not isinstance(one, ScheduleFreeSpec))
     cohorts = tuple(
         CohortSpec(
             name=name,
             data=data,
             model=draw(MODELS),
-            optimizer=draw(OPTIMIZERS),
+            optimizer=draw(optimizers),
             target=target,
             batch_size=batch,
             budget_steps=budget,
             eval_every=every,
-            members=draw(COUNT),
+            members=draw(st.integers(3, 10**6)),
             seed=draw(st.integers(0, 2**32 - 1)),
+            recipe=draw(RECIPES),
+            vary=draw(VARIED),
+            divergence_factor=draw(st.none() | st.floats(1.5, 1e6)),
+            precision=draw(st.sampled_from(Precision)),
         )
         for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     )
@@ -108,7 +169,7 @@ def test_a_study_survives_json(spec: StudySpec) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.one_of(DATA, MODELS, OPTIMIZERS, MARGINS, targets(Task.SEGMENTATION)))
+@given(st.one_of(DATA, MODELS, OPTIMIZERS, RECIPES, MARGINS, targets(Task.SEGMENTATION)))
 def test_every_part_survives_json(spec: object) -> None:
     converter = json_converter()
     text = json.dumps(converter.unstructure(spec))
@@ -132,6 +193,10 @@ def test_seeds_do_not_depend_on_the_number_of_cohorts(root: int, few: int, more:
 
 def test_roots_give_different_seeds() -> None:
     assert len({seed for root in range(200) for seed in cohort_seeds(root, 3)}) == 600
+
+
+def varying(which: Hyperparameter, *values: float) -> CohortSpec:
+    return cohort(vary=(Varied(which, values),))
 
 
 # Each: what is built, and what the line must name - the value that was got, and the remedy.
@@ -201,6 +266,100 @@ REFUSED = {
         "1073741824 steps of 2",
         "--batch_size",
     ),
+    "decay": (lambda: AdamWSpec(0.1, -1.0), "weight_decay is -1.0", "--weight_decay"),
+    "nesterov": (lambda: SGDSpec(0.1, 0.0, nesterov=True), "momentum is 0", "--momentum"),
+    "warm-up": (lambda: RecipeSpec(warmup_steps=-1), "warmup_steps is -1", "--warmup_steps"),
+    "long warm-up": (
+        lambda: RecipeSpec(CosineSchedule(10), 10),
+        "warmup_steps 10",
+        "smaller --warmup_steps",
+    ),
+    "clip": (lambda: RecipeSpec(clip_norm=0.0), "clip_norm is 0.0", "--clip_norm"),
+    "ema": (lambda: RecipeSpec(ema_decay=1.0), "ema_decay is 1.0", "--ema_decay"),
+    "dropout": (lambda: RecipeSpec(dropout=math.nan), "dropout is nan", "--dropout"),
+    "labels": (lambda: RecipeSpec(label_smoothing=-0.1), "-0.1", "--label_smoothing"),
+    "smoothing": (
+        lambda: TargetSpec(Metric.IOU, (0.5,), smoothing=0),
+        "smoothing is 0",
+        "--smoothing",
+    ),
+    "smoothing over budget": (
+        lambda: cohort(
+            budget_steps=20, eval_every=10, target=TargetSpec(Metric.IOU, (0.5,), smoothing=2)
+        ),
+        "2 evaluations cannot hold 2 in a row of means of 2",
+        "--smoothing",
+    ),
+    "plateau of one": (
+        lambda: TargetSpec(Metric.IOU, (0.5,), 1, rule=Rule.PLATEAU),
+        "plateau of 1",
+        "--sustain=5",
+    ),
+    "rising tolerances": (
+        lambda: TargetSpec(Metric.ACCURACY, (0.1, 0.2), rule=Rule.PLATEAU),
+        "(0.1, 0.2)",
+        "pass them as (0.2, 0.1)",
+    ),
+    "wide tolerance": (
+        lambda: TargetSpec(Metric.ACCURACY, (2.0,), rule=Rule.PLATEAU),
+        "plateau 2.0",
+        "--plateau",
+    ),
+    "factor": (
+        lambda: cohort(divergence_factor=1.0),
+        "divergence_factor is 1.0",
+        "--divergence_factor",
+    ),
+    "dropout of a U-Net": (
+        lambda: cohort(recipe=RecipeSpec(dropout=0.1)),
+        "dropout is 0.1, but a UNetSpec has none",
+        "drop --dropout",
+    ),
+    "schedule of schedule-free": (
+        lambda: cohort(optimizer=ScheduleFreeSpec(0.1), recipe=RecipeSpec(CosineSchedule(50))),
+        "schedule_free",
+        "--schedule=constant",
+    ),
+    "average of schedule-free": (
+        lambda: cohort(optimizer=ScheduleFreeSpec(0.1), recipe=RecipeSpec(ema_decay=0.9)),
+        "schedule_free",
+        "drop --ema_decay",
+    ),
+    "one value varies": (
+        lambda: varying(Hyperparameter.LEARNING_RATE, 0.1, 0.1),
+        "(0.1, 0.1)",
+        "--learning_rate",
+    ),
+    "momentum of Adam varies": (
+        lambda: varying(Hyperparameter.MOMENTUM, 0.1, 0.2),
+        "momentum varies, but AdamSpec on UNetSpec has none",
+        "drop --vary=momentum",
+    ),
+    "dropout of a U-Net varies": (
+        lambda: varying(Hyperparameter.DROPOUT, 0.0, 0.2),
+        "dropout varies",
+        "drop --vary=dropout",
+    ),
+    "a value that no spec takes": (
+        lambda: varying(Hyperparameter.LEARNING_RATE, 0.1, -0.2),
+        "learning_rate is -0.2",
+        "--learning_rate",
+    ),
+    "half a step of warm-up": (
+        lambda: varying(Hyperparameter.WARMUP_STEPS, 1.0, 1.5),
+        "1.5",
+        "whole number",
+    ),
+    "more values than members": (
+        lambda: varying(Hyperparameter.LEARNING_RATE, *(0.1 * i for i in range(1, 8))),
+        "7 values for 6 members",
+        "--members",
+    ),
+    "twice": (
+        lambda: cohort(vary=2 * (Varied(Hyperparameter.CLIP_NORM, (0.1, 0.2)),)),
+        "clip_norm",
+        "but once",
+    ),
     "margin": (lambda: Margins(delta=0.0), "delta is 0.0", "(0, 1)"),
     "no cohort": (lambda: StudySpec("?", (), ()), "at least one cohort", "cohort"),
     "twins": (
@@ -260,6 +419,15 @@ def test_the_remedy_for_an_uneven_budget_works(extra: int, every: int, evaluatio
             target=TargetSpec(Metric.IOU, (0.5,), sustain=1),
         )
         assert 0 <= again.budget_steps - budget < every
+
+
+def test_values_are_those_of_the_recipe_or_of_what_varies() -> None:
+    plain = cohort()
+    assert plain.values(Hyperparameter.LEARNING_RATE) == (3e-3,)
+    assert plain.values(Hyperparameter.WARMUP_STEPS) == (0.0,)
+    for missing in (Hyperparameter.MOMENTUM, Hyperparameter.CLIP_NORM, Hyperparameter.DROPOUT):
+        assert plain.values(missing) == ()
+    assert varying(Hyperparameter.CLIP_NORM, 1, 2).values(Hyperparameter.CLIP_NORM) == (1.0, 2.0)
 
 
 NOT_A_STUDY = {

@@ -17,6 +17,8 @@ from lab.specs import (
     UNetSpec,
 )
 from lab.training.detection import detector
+from lab.training.hyperparameters import Hyperparameters
+from lab.training.lanes import Layout
 from lab.training.member import Member, MemberInfo, MemberState
 from lab.training.planning import CohortPlan
 from lab.training.resident import Examples
@@ -114,10 +116,13 @@ def descent_member(cohort: CohortSpec) -> Member:
     def init(member: jax.Array) -> MemberState:
         return MemberState(
             member=member,
+            hyperparameters=Hyperparameters(jnp.array(RATES, jnp.float32)[member % len(RATES)]),
             step=jnp.zeros((), jnp.int32),
             params=jnp.ones(()),
             batch_stats={},
-            opt_state=jnp.array(RATES, jnp.float32)[member % len(RATES)],
+            opt_state=(),
+            average=None,
+            start_loss=None,
             diverged=jnp.zeros((), jnp.bool_),
             diverged_at=jnp.zeros((), jnp.int32),
             detection=detect.init(),
@@ -133,7 +138,7 @@ def descent_member(cohort: CohortSpec) -> Member:
         finite = jnp.isfinite(value)
         return state._replace(
             step=state.step + 1,
-            params=state.params - state.opt_state * gradient,
+            params=state.params - state.hyperparameters.learning_rate * gradient,
             diverged=state.diverged | ~finite,
             diverged_at=jnp.where(state.diverged | finite, state.diverged_at, state.step + 1),
         )
@@ -188,13 +193,15 @@ def descent_fate(cohort: CohortSpec, member: int) -> Fate:
     return Fate(Outcome.REACHED, tuple(hits), hits[-1] + sustain - 1, None)
 
 
-def descent_plan(cohort: CohortSpec, lanes: int, evaluations: int, devices: int = 1) -> CohortPlan:
+def descent_plan(
+    cohort: CohortSpec, layout: Layout, evaluations: int, devices: int = 1
+) -> CohortPlan:
     """Ready for the runner."""
     return CohortPlan(
         cohort=cohort,
         member=descent_member(cohort),
         devices=tuple(jax.devices()[:devices]),
-        lanes=lanes,
+        layout=layout,
         evaluations_per_dispatch=evaluations,
         parameters=1,
         flops_per_step=4.0,

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from lab.ops import conv_general_dilated
+from lab.models.dropout import drop
 from lab.specs import CNNSpec
 
 
@@ -14,15 +14,18 @@ class CNN(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Logits; the second and every later convolution halves the resolution."""
+    def __call__(self, x: jax.Array, *, train: bool, dropout: jax.Array | None = None) -> jax.Array:
+        """Logits; the second and every later convolution halves the resolution.
+
+        Drops pooled features at rate `dropout`: neighbouring pixels would tell what one lost.
+        """
         del train
         for layer in range(self.spec.depth):
             x = nn.Conv(
                 self.spec.width,
                 (3, 3),
                 strides=1 if layer == 0 else 2,
-                conv_general_dilated=conv_general_dilated,
             )(x)
             x = nn.relu(x)
-        return nn.Dense(self.classes)(x.mean(axis=(1, 2)))
+        pooled = drop(self, x.mean(axis=(1, 2)), dropout)
+        return nn.Dense(self.classes)(pooled)

@@ -11,6 +11,9 @@ import jax.numpy as jnp
 # Standard deviation of a standard normal cut off at two, by which its draws are divided.
 _CUT_OFF_DEVIATION = 0.87962566103423978
 
+_VECTORS = ("embedding", "positions")
+"""Tables that hold a vector a row."""
+
 
 def initialise(
     module: nn.Module, key: jax.Array, example: jax.ShapeDtypeStruct, gain: float = 2.0
@@ -18,20 +21,26 @@ def initialise(
     """`params` and what else the module holds: as Flax lays them out, all drawn at once.
 
     Kernels have variance `gain`/fan-in and are cut off at two deviations (gain 2: He et al. 2015,
-    section 2.2; gain 1: LeCun et al. 1998, "Efficient BackProp", section 4.6), scales and
-    variances are 1, biases and means 0. One draw is sliced into kernels, because compiling a draw
-    of its own for each takes XLA longer than the training step.
+    section 2.2; gain 1: LeCun et al. 1998, "Efficient BackProp", section 4.6), the vectors of
+    embeddings and positions length 1 on average, scales and variances are 1, biases and means 0.
+    One draw is sliced into all of them, because compiling a draw of its own for each takes XLA
+    longer than the training step.
     """
     shapes = jax.eval_shape(functools.partial(module.init, train=True), key, example)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    total = sum(math.prod(leaf.shape) for path, leaf in leaves if _name(path) == "kernel")
+    drawn = ("kernel", *_VECTORS)
+    total = sum(math.prod(leaf.shape) for path, leaf in leaves if _name(path) in drawn)
     draws = jax.random.truncated_normal(key, -2.0, 2.0, (total,)) / _CUT_OFF_DEVIATION
     values, used = [], 0
     for path, leaf in leaves:
         match _name(path):
-            case "kernel":
+            case name if name in drawn:
                 size = math.prod(leaf.shape)
-                deviation = math.sqrt(gain / math.prod(leaf.shape[:-1]))
+                deviation = (
+                    1 / math.sqrt(leaf.shape[-1])
+                    if name in _VECTORS
+                    else math.sqrt(gain / math.prod(leaf.shape[:-1]))
+                )
                 values.append(draws[used : used + size].reshape(leaf.shape) * deviation)
                 used += size
             case "scale" | "var":

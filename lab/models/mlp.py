@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 
+from lab.models.dropout import drop
 from lab.specs import MLPSpec
 
 
@@ -13,10 +14,10 @@ class MLP(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Logits; `train` makes no difference here."""
+    def __call__(self, x: jax.Array, *, train: bool, dropout: jax.Array | None = None) -> jax.Array:
+        """Logits; drops hidden units at rate `dropout`. `train` makes no difference here."""
         del train
         x = x.reshape(x.shape[0], -1)
         for _ in range(self.spec.depth):
-            x = nn.relu(nn.Dense(self.spec.width)(x))
+            x = drop(self, nn.relu(nn.Dense(self.spec.width)(x)), dropout)
         return nn.Dense(self.classes)(x)

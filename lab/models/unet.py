@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lab.ops import conv_general_dilated, depth_to_space, upsample_nearest
+from lab.ops import depth_to_space, relu6, upsample_nearest
 from lab.specs import UNetSpec
 
 BASE_CHANNELS = (8, 14, 17)
@@ -20,7 +20,7 @@ BASE_CHANNELS = (8, 14, 17)
 IMAGE_MULTIPLE = 2 ** len(BASE_CHANNELS)
 """Image sides must be multiples of this."""
 
-Conv = functools.partial(nn.Conv, use_bias=False, conv_general_dilated=conv_general_dilated)
+Conv = functools.partial(nn.Conv, use_bias=False)
 
 
 def channels(width: float) -> tuple[int, ...]:
@@ -40,9 +40,9 @@ class InvertedResidual(nn.Module):
         """[B, H, W, C] to [B, H/strides, W/strides, features]."""
         norm = functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
         hidden = x.shape[-1] * self.expansion
-        y = nn.relu6(norm()(Conv(hidden, (1, 1))(x)))
+        y = relu6(norm()(Conv(hidden, (1, 1))(x)))
         depthwise = Conv(hidden, (3, 3), self.strides, feature_group_count=hidden)
-        y = nn.relu6(norm()(depthwise(y)))
+        y = relu6(norm()(depthwise(y)))
         # Without a bias: the next block's normalisation would take it away again, so its gradient
         # would be rounding alone, which Adam turns into full steps that differ between lane widths.
         y = norm(use_bias=False)(Conv(self.features, (1, 1))(y))
@@ -61,7 +61,7 @@ class MobileNetV2UNet(nn.Module):
         block = functools.partial(InvertedResidual, expansion=self.spec.expansion)
         norm = functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
 
-        x_half = nn.relu6(norm()(Conv(half, (3, 3), 2)(x)))
+        x_half = relu6(norm()(Conv(half, (3, 3), 2)(x)))
         x_quarter = block(quarter, strides=2)(x_half, train=train)
         x_eighth = block(eighth, strides=2)(x_quarter, train=train)
         y = block(eighth)(x_eighth, train=train)

@@ -1,70 +1,132 @@
-"""2-D convolution with `lax.conv_general_dilated`'s signature, so that `nn.Conv` takes it as is.
+"""Convolutions that a leading member axis leaves fast.
 
-Each form says why it is fast. What none of them covers goes to XLA's own convolution, which is
-right everywhere and slow under vmap.
+`vmap` over a convolution's kernel turns it into a grouped convolution, and even one member's, in
+the loop that training is, runs on XLA's CPU backend without its fast kernels. The forms here hold
+only products and sums that a member axis leaves dense. Each says where it stands why it is fast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.extend.core.primitives import conv_general_dilated_p
 
+from lab.ops.choices import Choose, Convolution, Form
 from lab.ops.dense import dense
 from lab.ops.depthwise import depthwise
-from lab.ops.windows import Padding, Pair
+from lab.ops.dilated import batch_to_space, space_to_batch
+from lab.ops.grouped import grouped
+from lab.ops.transposed import interleave, phases
 
 _NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+_NARROW = ("bfloat16", "float16")
+_DTYPES = ("float32", "float64", *_NARROW)
 
 
-def conv_general_dilated(
-    lhs: jax.Array,
-    rhs: jax.Array,
-    window_strides: Sequence[int],
-    padding: str | Sequence[Pair],
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: lax.ConvDimensionNumbers | None = None,
-    feature_group_count: int = 1,
-    precision: Any = None,
-    **options: Any,
+def convolution_equation(
+    inputs: Sequence[jax.Array], params: Mapping[str, Any], choose: Choose
 ) -> jax.Array:
-    """`lax.conv_general_dilated` of NHWC images [B, H, W, C] with HWIO kernels [h, w, C/g, D].
+    """What `lax.conv_general_dilated` gives, for its primitive's operands and parameters.
 
-    Pointwise, depthwise and dense convolutions of any stride and padding take this module's forms;
-    dilated, otherwise grouped and differently laid out ones are XLA's.
+    Any layout, of one or two spatial axes; anything else is XLA's.
     """
-    covered = (
-        dimension_numbers == _NHWC
-        and set(lhs_dilation or (1,)) == {1}
-        and set(rhs_dilation or (1,)) == {1}
-        and not options
+    lhs, rhs = inputs
+    if not _covered(lhs, rhs, params):
+        bound: jax.Array = conv_general_dilated_p.bind(lhs, rhs, **params)
+        return bound
+    numbers = params["dimension_numbers"]
+    image = lax.transpose(lhs, _channels_last(numbers.lhs_spec))
+    out, into, *spatial = numbers.rhs_spec
+    kernel = lax.transpose(rhs, (*spatial, into, out))
+    # One spatial axis is the second of two.
+    ahead = 2 - len(spatial)
+    operation = Convolution(
+        image=(image.shape[0], *_pair(image.shape[1:-1], 1), image.shape[-1]),
+        kernel=(*_pair(kernel.shape[:-2], 1), kernel.shape[-2], kernel.shape[-1]),
+        strides=_pair(params["window_strides"], 1),
+        pads=_pair([(int(low), int(high)) for low, high in params["padding"]], (0, 0)),
+        image_dilation=_pair(params["lhs_dilation"], 1),
+        kernel_dilation=_pair(params["rhs_dilation"], 1),
+        groups=params["feature_group_count"],
+        dtype=str(lhs.dtype),
     )
-    per_channel = feature_group_count == lhs.shape[-1] == rhs.shape[-1] and rhs.shape[2] == 1
-    if not covered or not (feature_group_count == 1 or per_channel):
-        return lax.conv_general_dilated(
-            lhs,
-            rhs,
-            window_strides,
-            padding,
-            lhs_dilation=lhs_dilation,
-            rhs_dilation=rhs_dilation,
-            dimension_numbers=dimension_numbers,
-            feature_group_count=feature_group_count,
-            precision=precision,
-            **options,
-        )
-    strides = (window_strides[0], window_strides[1])
-    pads = _explicit(padding, lhs.shape[1:3], rhs.shape[:2], strides)
-    if feature_group_count > 1:
-        return depthwise(lhs, rhs[:, :, 0, :], strides, pads)
-    return dense(lhs, rhs, strides, pads, precision)
+    # A product sums narrow floats in float32 by itself; sums over a kernel's elements would not.
+    wide = (
+        jnp.float32 if operation.dtype in _NARROW and operation.kernel[:2] != (1, 1) else lhs.dtype
+    )
+    y = convolution(
+        image.reshape(operation.image).astype(wide),
+        kernel.reshape(operation.kernel).astype(wide),
+        operation,
+        params["precision"],
+        choose,
+    ).astype(lhs.dtype)
+    there = [int(axis) for axis in np.argsort(_channels_last(numbers.out_spec))]
+    return lax.transpose(lax.squeeze(y, range(1, 1 + ahead)), there)
 
 
-def _explicit(
-    padding: str | Sequence[Pair], image: Sequence[int], window: Sequence[int], strides: Pair
-) -> Padding:
-    if isinstance(padding, str):
-        padding = lax.padtype_to_pads(image, window, strides, padding)
-    (top, bottom), (left, right) = padding
-    return (int(top), int(bottom)), (int(left), int(right))
+def convolution(
+    x: jax.Array, kernel: jax.Array, operation: Convolution, precision: Any, choose: Choose
+) -> jax.Array:
+    """[B, H, W, C] with [h, w, C/g, D] in the form that `choose` gives.
+
+    A rearranged convolution is a convolution, and chooses again.
+    """
+    match choose(operation):
+        case Form.IM2COL:
+            return dense(x, kernel, operation.strides, operation.pads, precision)
+        case Form.DEPTHWISE:
+            return _depthwise(x, kernel, operation)
+        case Form.GROUPS:
+            strides, pads = operation.strides, operation.pads
+            return grouped(x, kernel, operation.groups, strides, pads, precision)
+        case Form.PHASES:
+            combined, plain = phases(kernel, operation)
+            return interleave(convolution(x, combined, plain, precision, choose), operation)
+        case Form.SPACE_TO_BATCH:
+            images, plain = space_to_batch(x, operation)
+            return batch_to_space(convolution(images, kernel, plain, precision, choose), operation)
+        case _:
+            return lax.conv_general_dilated(
+                x,
+                kernel,
+                operation.strides,
+                operation.pads,
+                lhs_dilation=operation.image_dilation,
+                rhs_dilation=operation.kernel_dilation,
+                dimension_numbers=_NHWC,
+                feature_group_count=operation.groups,
+                precision=precision,
+            )
+
+
+def _depthwise(x: jax.Array, kernel: jax.Array, operation: Convolution) -> jax.Array:
+    """Each channel meets D/C kernels."""
+    b, h, w, c = x.shape
+    copies = operation.kernel[3] // c
+    if copies > 1:
+        x = jnp.broadcast_to(x[..., None], (b, h, w, c, copies)).reshape(b, h, w, c * copies)
+    return depthwise(x, kernel[:, :, 0, :], operation.strides, operation.pads)
+
+
+def _covered(lhs: jax.Array, rhs: jax.Array, params: Mapping[str, Any]) -> bool:
+    return (
+        lhs.ndim in (3, 4)
+        and params["batch_group_count"] == 1
+        and str(lhs.dtype) == str(rhs.dtype) in _DTYPES
+        and params["preferred_element_type"] in (None, lhs.dtype)
+        and params["out_sharding"] is None
+    )
+
+
+def _channels_last(spec: Sequence[int]) -> tuple[int, ...]:
+    batch, channels, *spatial = spec
+    return (batch, *spatial, channels)
+
+
+def _pair(sizes: Sequence[Any], alone: Any) -> tuple[Any, Any]:
+    first, second = (alone, *sizes) if len(sizes) == 1 else sizes
+    return first, second

@@ -1,6 +1,7 @@
 """Part files: append-only facts, a numbered Parquet file for each dispatch."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,15 @@ def read_part(path: Path, schema: pa.Schema) -> pa.Table:
     return table
 
 
+def each_part(folder: Path, kind: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    """One part of that kind after another, in the order of the dispatches."""
+    for path in sorted(folder.glob(f"{kind}-*.parquet")):
+        yield read_part(path, schema)
+
+
 def read_parts(folder: Path, kind: str, schema: pa.Schema) -> pa.Table:
     """The rows of every part of that kind, in the order of the dispatches; none is no error."""
-    tables = [read_part(path, schema) for path in sorted(folder.glob(f"{kind}-*.parquet"))]
+    tables = list(each_part(folder, kind, schema))
     return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
 
 

@@ -56,13 +56,6 @@ def read_records(root: str | Path) -> dict[str, CohortRecords]:
     return {cohort.name: read_cohort(root, cohort.name) for cohort in read_study(root).cohorts}
 
 
-def ended_members(root: str | Path, name: str) -> npt.NDArray[np.int64]:
-    """Indices of the members that have ended according to the records, sorted."""
-    folder = RunPaths(Path(root)).cohort(name)
-    members = read_parts(folder, "members", MEMBERS)
-    return np.unique(members["member"].to_numpy())
-
-
 def cohort_records(
     spec: CohortSpec, parameters: int, flops_per_step: float, members: pa.Table, curves: pa.Table
 ) -> CohortRecords:

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.specs import CohortSpec
-from lab.words import Metric, Outcome
+from lab.words import Hyperparameter, Metric, Outcome
 
-RECORDS_SCHEMA = 1
+RECORDS_SCHEMA = 2
 VERSION_KEY = b"convergence_lab_schema"
 _METADATA = {VERSION_KEY: str(RECORDS_SCHEMA).encode()}
 
@@ -23,7 +23,8 @@ MEMBERS = pa.schema(
         pa.field("member", pa.int64(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
         pa.field("data_order_id", pa.int64(), nullable=False),
-        pa.field("learning_rate", pa.float64(), nullable=False),
+        # The member's own, as declared; null where its cohort has no such thing.
+        *(pa.field(one.value, pa.float64(), nullable=True) for one in Hyperparameter),
         pa.field("outcome", pa.string(), nullable=False),
         # One item for each threshold, from the easiest to the hardest; null is "never".
         pa.field("hit_evaluation", _list_of(pa.int32()), nullable=False),
@@ -59,15 +60,13 @@ def members_table(
     hit: npt.ArrayLike,
     reached: npt.ArrayLike,
     ended: npt.ArrayLike,
-    learning_rate: npt.ArrayLike | None = None,
     diverged_at_step: npt.ArrayLike | None = None,
 ) -> pa.Table:
     """Rows for members that have ended (N of them, K thresholds).
 
-    `member`, `ended` (an evaluation), `learning_rate` (the optimizer's by default) and
-    `diverged_at_step` (by default the step of the last evaluation; read only where the outcome is
-    DIVERGED) have shape (N,); `hit` (an evaluation; read only where `reached`) and `reached` have
-    shape (N, K). ValueError when shapes disagree.
+    `member`, `ended` (an evaluation) and `diverged_at_step` (by default the step of the last
+    evaluation; read only where the outcome is DIVERGED) have shape (N,); `hit` (an evaluation; read
+    only where `reached`) and `reached` have shape (N, K). ValueError when shapes disagree.
     """
     member_N = np.asarray(member, np.int64).reshape(-1)
     count = len(member_N)
@@ -77,8 +76,6 @@ def members_table(
     reached_NxK = _shaped(reached, np.bool_, shape, "reached")
     if len(outcome) != count:
         raise ValueError(f"{len(outcome)} outcomes for {count} members")
-    rate = cohort.optimizer.learning_rate if learning_rate is None else learning_rate
-    rate_N = np.broadcast_to(np.asarray(rate, np.float64), (count,))
     ended_step_N = ended_N * cohort.eval_every
     at_N = ended_step_N if diverged_at_step is None else diverged_at_step
     lived_N = np.array([one is not Outcome.DIVERGED for one in outcome], np.bool_)
@@ -86,7 +83,7 @@ def members_table(
         pa.array(member_N),
         pa.array(np.full(count, cohort.seed, np.int64)),
         pa.array(member_N),  # Every member draws its own data order.
-        pa.array(rate_N),
+        *(_declared(cohort, one, member_N) for one in Hyperparameter),
         pa.array([one.value for one in outcome], pa.string()),
         _lists(hit_NxK, reached_NxK, pa.int32()),
         _lists(hit_NxK * cohort.eval_every, reached_NxK, pa.int64()),
@@ -119,6 +116,15 @@ def curves_table(
         ),
     ]
     return pa.Table.from_arrays(columns, schema=curves_schema(cohort.metrics))
+
+
+def _declared(
+    cohort: CohortSpec, which: Hyperparameter, member_N: npt.NDArray[np.int64]
+) -> pa.Array:
+    values = np.array(cohort.values(which), np.float64)
+    if not len(values):
+        return pa.nulls(len(member_N), pa.float64())
+    return pa.array(values[member_N % len(values)])
 
 
 def _lists(

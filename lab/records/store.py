@@ -102,6 +102,12 @@ class RunFolder:
         }
         write_whole(self.paths.environment, json.dumps(document, indent=2) + "\n")
 
+    def amend_environment(self, cohorts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Adds to the latest session, under "throughput", how fast each cohort was trained."""
+        document = read_environment(self.paths)
+        document["sessions"][-1]["throughput"] = {name: dict(one) for name, one in cohorts.items()}
+        write_whole(self.paths.environment, json.dumps(document, indent=2) + "\n")
+
     def write_verdict(self, text: str) -> None:
         """Writes verdict.json; `text` is what lab.verdicts.document.to_json gives."""
         write_whole(self.paths.verdict, text)

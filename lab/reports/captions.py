@@ -7,7 +7,7 @@ from lab.records.cohort import CohortRecords
 from lab.reports.formatting import count, joined
 from lab.specs import CohortSpec
 from lab.verdicts import language
-from lab.words import Clock, Direction
+from lab.words import Clock, Direction, Rule
 
 _LONGEST_NAME = 14
 
@@ -22,21 +22,38 @@ class Caption:
 
 
 def goal(spec: CohortSpec, threshold: int = -1) -> str:
-    """The verdicts' goal with its direction: `IoU 0.6 or more`."""
+    """The verdicts' goal with its direction: `IoU 0.6 or more`; a plateau has none."""
+    words = language.goal(spec.target, spec.target.thresholds[threshold])
+    if spec.target.rule is Rule.PLATEAU:
+        return words
     side = "more" if spec.target.direction is Direction.MAXIMIZE else "less"
-    return f"{language.goal(spec.target.metric, spec.target.thresholds[threshold])} or {side}"
+    return f"{words} or {side}"
+
+
+def on_axis(spec: CohortSpec, threshold: int = -1) -> str:
+    """The goal in lines short enough for a vertical axis."""
+    return goal(spec, threshold).replace(" (", "\n(").replace(" of a ", "\nof a ")
 
 
 def whole_goal(spec: CohortSpec) -> str:
-    """The goal with its split and its sustain rule."""
+    """The goal with its split, its sustain rule and its smoothing."""
     often = "" if spec.target.sustain == 1 else f", at {spec.target.sustain} evaluations in a row"
-    return f"{goal(spec)} on the whole validation split{often}"
+    return f"{goal(spec)} on the whole validation split{often}{smoothed(spec)}"
+
+
+def smoothed(spec: CohortSpec) -> str:
+    """How many evaluations are averaged, where it is more than one."""
+    if spec.target.smoothing == 1:
+        return ""
+    return f"; each evaluation counts as the mean of the last {spec.target.smoothing}"
 
 
 def held(spec: CohortSpec) -> str:
     """The fan's vertical axis."""
     name = spec.target.metric.label
-    if spec.target.sustain == 1:
+    if spec.target.smoothing > 1:
+        name = f"mean {name} of {spec.target.smoothing} evaluations"
+    if spec.target.sustain == 1 or spec.target.rule is Rule.PLATEAU:
         return f"best {name} so far"
     return f"best {name} so far, held\nfor {spec.target.sustain} evaluations in a row"
 
@@ -84,12 +101,21 @@ def incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Capt
 def fan(cohorts: Sequence[CohortRecords], shown: int) -> Caption:
     """Beside the fan."""
     spec = cohorts[0].spec
+    metric = spec.target.metric.label
+    if spec.target.rule is Rule.PLATEAU:
+        meets, counts = "", "counts as staying at its best"
+        line = f"the best {metric} so far that half of all members have seen by then"
+        stops = "has been on its plateau"
+    else:
+        meets = "; where it meets the target (dot), half have converged"
+        counts = "counts as exactly at the target"
+        line = f"the {metric} that half of all members have held by then"
+        stops = "has reached the target"
     caption = (
-        f"How to read it: the thick line is the {spec.target.metric.label} that half of "
-        "all members have held by then; where it meets the target (dot), half have converged. The "
+        f"How to read it: the thick line is {line}{meets}. The "
         "shaded bands say the same for the best 10, 25, 75 and 90%, so a wide band means that runs "
-        "of the same network differ much. A member stops training once it has reached the target; "
-        "it then counts as exactly at the target, for leaving it out would show only the slow. A "
+        f"of the same network differ much. A member stops training once it {stops}; "
+        f"it then {counts}, for leaving it out would show only the slow. A "
         "member that diverged counts as never improving again. "
         f"Thin lines: up to {shown} members, evenly spaced by their number, as recorded."
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from lab.records.cohort import CohortRecords
 from lab.statistics.quantiles import QuantileTime, quantile_time
 from lab.statistics.survival import Incidence, incidence
 from lab.verdicts.clocks import last_start, times_to
-from lab.words import Direction
+from lab.words import Direction, Rule
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,20 +47,31 @@ def held_levels(records: CohortRecords) -> Floats:
     still running would be one over the slow. Here every member counts to the end: from its hit on
     as exactly at the target, and after it diverged or ended as it stood. Thus the share of members
     at the target at e is the share that had reached it, and any quantile below the target is exact.
+
+    A plateau is no level: there it is the best level seen so far, from the member's end on its own.
     """
     spec = records.spec
     sign = 1.0 if spec.target.direction is Direction.MAXIMIZE else -1.0
-    target = sign * spec.target.thresholds[-1]
-    raw_NxE = sign * raw_curves(records)
+    raw_NxE = sign * _smoothed(raw_curves(records), spec.target.smoothing)
     raw_NxE[np.isnan(raw_NxE)] = -np.inf
     last, sustain = last_start(spec), spec.target.sustain
+    worst = 0.0 if sign > 0 else -math.inf
+    if spec.target.rule is Rule.PLATEAU:
+        best_NxE = np.maximum.accumulate(raw_NxE[:, :last], axis=1)
+        return sign * np.maximum(best_NxE, worst)
+    target = sign * spec.target.thresholds[-1]
     windows = np.lib.stride_tricks.sliding_window_view(raw_NxE, sustain, axis=1)
     held_NxE = np.maximum.accumulate(windows.min(axis=2)[:, :last], axis=1)
     evaluation = np.arange(1, last + 1)
     hit_NxE = records.reached[:, -1:] & (evaluation >= records.hit[:, -1:])
     held_NxE = np.where(hit_NxE, target, np.minimum(held_NxE, target))
-    worst = 0.0 if sign > 0 else -math.inf
     return sign * np.maximum(held_NxE, worst)
+
+
+def _smoothed(values_NxE: Floats, smoothing: int) -> Floats:
+    """The mean of the last so many evaluations; NaN before there are that many."""
+    means = np.lib.stride_tricks.sliding_window_view(values_NxE, smoothing, axis=1).mean(axis=2)
+    return np.pad(means, ((0, 0), (smoothing - 1, 0)), constant_values=np.nan)
 
 
 def raw_curves(records: CohortRecords) -> Floats:
@@ -85,3 +97,19 @@ def fan(records: CohortRecords) -> Fan:
         ascending = ascending[::-1]
     rank = [max(math.ceil(share * members - 1e-9), 1) - 1 for share in SHARES]
     return Fan(evaluation=np.arange(1, held_NxE.shape[1] + 1), level=ascending[rank])
+
+
+def fan_range(cohorts: Sequence[CohortRecords]) -> tuple[float, float]:
+    """From the worst decile's start to a little past the target, or past the best decile's end."""
+    target = cohorts[0].spec.target
+    levels = np.concatenate([fan(one).level.ravel() for one in cohorts])
+    finite = levels[np.isfinite(levels)]
+    if target.rule is Rule.PLATEAU:
+        low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+        margin = 0.05 * (high - low) or 0.05
+        return max(float(low - margin), 0.0), float(high + margin)
+    hardest = target.thresholds[-1]
+    far = float(np.max(np.abs(finite - hardest), initial=0.0)) or 0.1
+    if target.direction is Direction.MAXIMIZE:
+        return max(hardest - 1.05 * far, 0.0), min(hardest + 0.35 * far, target.metric.upper)
+    return max(hardest - 0.35 * far, 0.0), hardest + 1.05 * far

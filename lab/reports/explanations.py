@@ -5,6 +5,7 @@ from typing import Any
 
 from lab.reports.tables import Document
 from lab.specs import StudySpec
+from lab.words import Hyperparameter, Rule
 
 _CLOCKS = {
     "steps": "a step is one update of the weights",
@@ -53,7 +54,8 @@ MODIFIERS = {
     "grid-limited": "The order within one evaluation, which nobody saw, could change the verdict.",
     "same hypothesis as steps": "With equal batch sizes this repeats the comparison in steps: it "
     "is no second piece of evidence.",
-    "one shared learning rate": "Both were trained at one rate, which may suit one better.",
+    "one shared learning rate": "Both were trained alike, at one rate or the same ones in "
+    "turn, which may suit one better.",
     "as configured": "Each network was trained as it was set up, without tuning.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",
@@ -83,8 +85,9 @@ def glossary(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def limits(study: StudySpec, document: Document) -> list[str]:
     """What a reader might conclude and should not."""
     data = ", ".join(dict.fromkeys(one.data.name for one in study.cohorts))
-    rates = {one.optimizer.learning_rate for one in study.cohorts}
-    rate = f"the one learning rate {rates.pop():g}" if len(rates) == 1 else "the rates given"
+    rates = {one.values(Hyperparameter.LEARNING_RATE) for one in study.cohorts}
+    shared = rates.pop() if len(rates) == 1 else ()
+    rate = f"the one learning rate {shared[0]:g}" if len(shared) == 1 else "the rates given"
     found = [
         f"It speaks of these networks, on {data}, trained with {rate}. A claim about size as such "
         "needs learning rates tuned for each size, with equal effort and on other seeds.",
@@ -94,6 +97,11 @@ def limits(study: StudySpec, document: Document) -> list[str]:
         "machine makes of it.",
         "Each time is known only to within one evaluation.",
     ]
+    if any(one.target.rule is Rule.PLATEAU for one in study.cohorts):
+        found.append(
+            "A plateau says that a member has stopped improving, not how good it is: one that "
+            "stalls early counts as quick."
+        )
     if any(one.get("verdict") == "undecided" for one in document["contrasts"]):
         found.append(
             "Undecided means that it takes more members, or evaluations closer together, to tell; "

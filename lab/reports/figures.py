@@ -20,6 +20,7 @@ from lab.reports import captions
 from lab.reports.curves import (
     SHARES,
     fan,
+    fan_range,
     median_evaluation,
     raw_curves,
     share_reached,
@@ -27,7 +28,7 @@ from lab.reports.curves import (
 from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
 from lab.verdicts.clocks import cost_per_evaluation, last_start
-from lab.words import Clock, Direction
+from lab.words import Clock, Rule
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
 # Okabe and Ito 2008: told apart by every kind of colour vision, and in grey by their order.
@@ -80,7 +81,7 @@ def draw_incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) ->
         for row, k in enumerate(reversed(range(len(thresholds)))):  # The hardest decides: on top.
             for column, clock in enumerate(shown):
                 _incidence_panel(axes[row][column], cohorts, k, clock)
-            axes[row][0].set_ylabel(f"share of members at\n{captions.goal(cohorts[0].spec, k)}")
+            axes[row][0].set_ylabel(f"share of members at\n{captions.on_axis(cohorts[0].spec, k)}")
         key = [
             Line2D([], [], color=hue, lw=2, label=captions.sized(one))
             for one, hue in zip(cohorts, colours(len(cohorts)), strict=True)
@@ -93,6 +94,7 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
     """The levels that the best 10 to 90% of all members had held: a panel a cohort."""
     columns = 2 if len(cohorts) == 4 else min(len(cohorts), 3)
     rows = -(-len(cohorts) // columns)
+    levels = cohorts[0].spec.target.rule is Rule.THRESHOLD
     with _figure(rows, columns, 3.3, sharey=True) as (figure, axes):
         panels = [panel for row in axes for panel in row]
         for index, panel in enumerate(panels):
@@ -100,12 +102,16 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
                 _fan_panel(panel, cohorts, index)
             else:
                 panel.set_visible(False)
-            if index % columns == columns - 1 or index == len(cohorts) - 1:
+            if levels and (index % columns == columns - 1 or index == len(cohorts) - 1):
                 _name_targets(panel, cohorts[0])
         for row in axes:
             row[0].set_ylabel(captions.held(cohorts[0].spec))
-        panels[0].set_ylim(*_fan_range(cohorts))
-        figure.legend(handles=_fan_key(len(cohorts) > 1), loc="outside upper left", ncols=3)
+        panels[0].set_ylim(*fan_range(cohorts))
+        figure.legend(
+            handles=_fan_key(len(cohorts) > 1, "held" if levels else "seen"),
+            loc="outside upper left",
+            ncols=3,
+        )
         return _picture(figure, "fan", captions.fan(cohorts, MEMBERS_SHOWN))
 
 
@@ -220,7 +226,8 @@ def _fan_panel(panel: Axes, cohorts: Sequence[CohortRecords], index: int) -> Non
         grid = np.arange(1, raw_NxE.shape[1] + 1) * every
         panel.plot(grid, raw_NxE[row], color=hue, lw=0.7, alpha=0.75)
     panel.plot(x, drawn.level[2], color=hue, lw=2.4)
-    _mark_targets(panel, records)
+    if records.spec.target.rule is Rule.THRESHOLD:  # A tolerance is no level.
+        _mark_targets(panel, records)
     panel.set_title(captions.sized(records), loc="left", color=hue, weight="bold")
     panel.set(xlim=(0, records.spec.budget_steps), xlabel="training steps of a member")
 
@@ -256,21 +263,9 @@ def _name_targets(panel: Axes, records: CohortRecords) -> None:
         )
 
 
-def _fan_range(cohorts: Sequence[CohortRecords]) -> tuple[float, float]:
-    """From the worst decile's start to a little past the target."""
-    target = cohorts[0].spec.target
-    levels = np.concatenate([fan(one).level.ravel() for one in cohorts])
-    finite = levels[np.isfinite(levels)]
-    hardest = target.thresholds[-1]
-    far = float(np.max(np.abs(finite - hardest), initial=0.0)) or 0.1
-    if target.direction is Direction.MAXIMIZE:
-        return max(hardest - 1.05 * far, 0.0), min(hardest + 0.35 * far, target.metric.upper)
-    return max(hardest - 0.35 * far, 0.0), hardest + 1.05 * far
-
-
-def _fan_key(others: bool) -> list[Line2D | Patch]:
+def _fan_key(others: bool, verb: str) -> list[Line2D | Patch]:
     key: list[Line2D | Patch] = [
-        Line2D([], [], color=INK, lw=2.4, label="half of all members have held this"),
+        Line2D([], [], color=INK, lw=2.4, label=f"half of all members have {verb} this"),
         Patch(color=INK, alpha=0.4, lw=0, label="best 25% to best 75%"),
         Patch(color=INK, alpha=0.15, lw=0, label=f"best {SHARES[0]:.0%} to best {SHARES[-1]:.0%}"),
         Line2D([], [], color=INK, lw=0.7, label="single members, as recorded"),

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.quantities import flops
-from lab.reports import captions, formatting
+from lab.reports import captions, formatting, recipes
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
-from lab.specs import AdamSpec, CohortSpec, OptimizerSpec, SGDSpec, StudySpec
+from lab.specs import CohortSpec, StudySpec
 from lab.verdicts.clocks import last_start
 from lab.verdicts.decision import Modifier
 from lab.verdicts.landmarks import SHARES_OF_HORIZON
@@ -76,7 +76,11 @@ def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
     )
     return [
         ("Data", f"{data.name} ({data.task.value}{size}){splits}"),
-        ("Target", f"{captions.goal(cohort)} on the whole validation split, {sustain}{also}"),
+        (
+            "Target",
+            f"{captions.goal(cohort)} on the whole validation split, {sustain}"
+            f"{captions.smoothed(cohort)}{also}",
+        ),
         (
             "Grid",
             f"an evaluation every {formatting.count(cohort.eval_every)} steps of "
@@ -92,7 +96,7 @@ def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
 
 
 def cohort_line(cohort: CohortSpec, cost: Mapping[str, Any]) -> str:
-    """A cohort's size, optimizer and seed."""
+    """A cohort's size, how it is trained, and its seed."""
     size = (
         f"{formatting.count(cost['parameters'])} parameters, "
         f"{flops(cost['flops_per_step'])} a step, "
@@ -100,18 +104,9 @@ def cohort_line(cohort: CohortSpec, cost: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"{cohort.name}: {size}{cohort.members} members, {optimizer(cohort.optimizer)}, "
+        f"{cohort.name}: {size}{cohort.members} members, {recipes.recipe(cohort)}, "
         f"seed {cohort.seed}"
     )
-
-
-def optimizer(spec: OptimizerSpec) -> str:
-    """`Adam, rate 0.003`."""
-    match spec:
-        case AdamSpec(rate):
-            return f"Adam, rate {rate:g}"
-        case SGDSpec(rate, momentum):
-            return f"SGD, rate {rate:g}, momentum {momentum:g}"
 
 
 def contrasts_line(study: StudySpec) -> str:

@@ -6,28 +6,77 @@ strings and enums, so that the analysis tower can read a study without JAX.
 
 from lab.specs.cohort import MAX_EXAMPLES, MAX_MEMBERS, CohortSpec, cohort_seeds
 from lab.specs.data import DataSpec
-from lab.specs.models import CNNSpec, MLPSpec, ModelSpec, UNetSpec
-from lab.specs.optimizers import AdamSpec, OptimizerSpec, SGDSpec
+from lab.specs.models import (
+    CNNSpec,
+    DeepLinearSpec,
+    MLPSpec,
+    ModelSpec,
+    ResNetSpec,
+    TransformerSpec,
+    UNetSpec,
+)
+from lab.specs.optimizers import (
+    AdagradSpec,
+    AdamSpec,
+    AdamWSpec,
+    LAMBSpec,
+    LionSpec,
+    MuonSpec,
+    NAdamSpec,
+    OptimizerSpec,
+    ProdigySpec,
+    RMSPropSpec,
+    ScheduleFreeSpec,
+    SGDSpec,
+)
+from lab.specs.recipe import RecipeSpec
+from lab.specs.schedules import (
+    ConstantSchedule,
+    CosineSchedule,
+    InverseSquareRootSchedule,
+    ScheduleSpec,
+    StepSchedule,
+)
 from lab.specs.study import STUDY_SCHEMA, ContrastSpec, Margins, StudySpec, json_converter
 from lab.specs.target import TargetSpec
+from lab.specs.variation import Varied
 
 __all__ = [
     "MAX_EXAMPLES",
     "MAX_MEMBERS",
     "STUDY_SCHEMA",
+    "AdagradSpec",
     "AdamSpec",
+    "AdamWSpec",
     "CNNSpec",
     "CohortSpec",
+    "ConstantSchedule",
     "ContrastSpec",
+    "CosineSchedule",
     "DataSpec",
+    "DeepLinearSpec",
+    "InverseSquareRootSchedule",
+    "LAMBSpec",
+    "LionSpec",
     "MLPSpec",
     "Margins",
     "ModelSpec",
+    "MuonSpec",
+    "NAdamSpec",
     "OptimizerSpec",
+    "ProdigySpec",
+    "RMSPropSpec",
+    "RecipeSpec",
+    "ResNetSpec",
     "SGDSpec",
+    "ScheduleFreeSpec",
+    "ScheduleSpec",
+    "StepSchedule",
     "StudySpec",
     "TargetSpec",
+    "TransformerSpec",
     "UNetSpec",
+    "Varied",
     "cohort_seeds",
     "json_converter",
 ]

@@ -3,15 +3,19 @@
 import dataclasses
 import math
 import re
+from typing import Any
 
 import numpy as np
 
 from lab.specs.data import DataSpec
-from lab.specs.models import ModelSpec
-from lab.specs.optimizers import OptimizerSpec
+from lab.specs.models import CNNSpec, MLPSpec, ModelSpec
+from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
+from lab.specs.recipe import RecipeSpec
 from lab.specs.rules import require, require_positive
+from lab.specs.schedules import ConstantSchedule
 from lab.specs.target import TargetSpec
-from lab.words import TASK_METRICS, Metric
+from lab.specs.variation import Varied
+from lab.words import TASK_METRICS, Hyperparameter, Metric, Precision
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
@@ -20,13 +24,17 @@ MAX_EXAMPLES = 2**31 - 1
 MAX_MEMBERS = 2**30
 """Member indices are int32 on the device, with room for those past the last."""
 
+_DROPS_OUT = (MLPSpec, CNNSpec)
+_PLAIN = RecipeSpec()
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CohortSpec:
     """All that one compiled program needs: members differ by their index alone.
 
     `seed` is the root of every random draw of the cohort; member i of a cohort is the same whatever
-    `members` is.
+    `members` is. A member has diverged once a loss is not finite, or if the loss of an evaluation
+    exceeds `divergence_factor` times that of its first training batch.
     """
 
     name: str
@@ -39,6 +47,10 @@ class CohortSpec:
     eval_every: int
     members: int
     seed: int
+    recipe: RecipeSpec = _PLAIN
+    vary: tuple[Varied, ...] = ()
+    divergence_factor: float | None = None
+    precision: Precision = Precision.FLOAT32
 
     def __post_init__(self) -> None:
         require(
@@ -62,15 +74,91 @@ class CohortSpec:
             f"pass --budget_steps={self._next_budget()}",
         )
         require(
-            self.evaluations >= self.target.sustain,
+            self.evaluations >= self.target.sustain + self.target.smoothing - 1,
             f"a budget of {self.evaluations} evaluations cannot hold {self.target.sustain} in a "
-            "row: pass a larger --budget_steps or a smaller --eval_every or --sustain",
+            f"row{self._smoothed()}: pass a larger --budget_steps or a smaller --eval_every, "
+            "--sustain or --smoothing",
         )
         require(
             self.budget_steps * self.batch_size <= MAX_EXAMPLES,
             f"{self.budget_steps} steps of {self.batch_size} examples exceed {MAX_EXAMPLES}: "
             "pass a smaller --budget_steps or --batch_size",
         )
+        require(
+            self.divergence_factor is None or 1 < self.divergence_factor < math.inf,
+            f"divergence_factor is {self.divergence_factor}; it must be above 1, and finite: pass "
+            "another --divergence_factor",
+        )
+        self._require_a_recipe_that_fits()
+        self._require_what_can_vary()
+
+    def _smoothed(self) -> str:
+        count = self.target.smoothing
+        return "" if count == 1 else f" of means of {count}"
+
+    def _require_a_recipe_that_fits(self) -> None:
+        require(
+            self.recipe.dropout == 0 or isinstance(self.model, _DROPS_OUT),
+            f"dropout is {self.recipe.dropout}, but a {type(self.model).__name__} has none: drop "
+            "--dropout",
+        )
+        averages = isinstance(self.optimizer, ScheduleFreeSpec)
+        require(
+            not averages or isinstance(self.recipe.schedule, ConstantSchedule),
+            "schedule_free takes the place of a schedule: pass --schedule=constant",
+        )
+        require(
+            not averages or (self.recipe.ema_decay == 0 and not self._varies("ema_decay")),
+            "schedule_free averages the weights itself: drop --ema_decay",
+        )
+
+    def _varies(self, name: str) -> bool:
+        return any(one.hyperparameter.value == name for one in self.vary)
+
+    def _require_what_can_vary(self) -> None:
+        names = [one.hyperparameter.value for one in self.vary]
+        require(len(set(names)) == len(names), f"{names} vary; each can vary but once")
+        for one in self.vary:
+            name, owner = one.hyperparameter.value, self._owner(one.hyperparameter)
+            require(
+                owner is not None,
+                f"{name} varies, but {type(self.optimizer).__name__} on "
+                f"{type(self.model).__name__} has none: drop --vary={name}",
+            )
+            require(
+                len(one.values) <= self.members,
+                f"{name} varies over {len(one.values)} values for {self.members} members: pass "
+                "fewer values or a larger --members",
+            )
+            for value in one.values:
+                self._require_as_declared(owner, name, value)
+
+    def _require_as_declared(self, owner: Any, name: str, value: float) -> None:
+        """UsageError where the spec would refuse the value for all members."""
+        whole = isinstance(getattr(owner, name), int)
+        require(
+            not whole or float(value).is_integer(),
+            f"{name} varies over {value}; it counts steps: pass a whole number",
+        )
+        dataclasses.replace(owner, **{name: int(value) if whole else value})
+
+    def _owner(self, which: Hyperparameter) -> Any:
+        """The spec that declares it; None where nothing does."""
+        if which is Hyperparameter.DROPOUT and not isinstance(self.model, _DROPS_OUT):
+            return None
+        owners = (self.optimizer, self.recipe)
+        return next((one for one in owners if hasattr(one, which.value)), None)
+
+    def values(self, which: Hyperparameter) -> tuple[float, ...]:
+        """What members have in turn: member i has `values[i % len(values)]`.
+
+        One value where all have the same; none where the recipe does without.
+        """
+        varied = [one.values for one in self.vary if one.hyperparameter is which]
+        if varied:
+            return tuple(map(float, varied[0]))
+        value = getattr(self._owner(which), which.value, None)
+        return () if value is None else (float(value),)
 
     def _next_budget(self) -> int:
         return math.ceil(self.budget_steps / self.eval_every) * self.eval_every

@@ -12,6 +12,7 @@ from lab.specs.cohort import CohortSpec
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec
 from lab.specs.rules import require
+from lab.specs.schedules import ScheduleSpec
 from lab.words import Clock
 
 STUDY_SCHEMA = 1
@@ -110,7 +111,7 @@ def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
 def json_converter() -> cattrs.Converter:
     """Specs to plain data and back; every member of a union carries its type's name."""
     converter = cattrs.Converter(forbid_extra_keys=True)
-    for union in (ModelSpec, OptimizerSpec):
+    for union in (ModelSpec, OptimizerSpec, ScheduleSpec):
         cattrs.strategies.configure_tagged_union(union, converter, tag_name="type")
     return converter
 

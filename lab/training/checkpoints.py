@@ -1,52 +1,112 @@
 """Lanes on disk, so that an interrupted study goes on where it stood."""
 
 import contextlib
-from collections.abc import Iterator
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from lab.errors import UsageError
 from lab.training.lanes import LaneProgram, Lanes
+
+Warn = Callable[[str], None]
 
 
 class Checkpoints:
     """A cohort's checkpoints, numbered by how many dispatches are recorded when they are taken.
 
     Orbax writes under a temporary name and renames, so that a killed save leaves the one before.
+    What a disk does to a checkpoint later is found by the sums kept beside the lanes; Orbax itself
+    reads changed numbers without a word.
     """
 
     def __init__(self, folder: Path) -> None:
         """Makes the folder."""
         self.folder = folder
-        self._manager = ocp.CheckpointManager(
-            folder.absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True),
-        )
+        self._saved: int | None = None
+        with self._explained("read"):
+            self._manager = ocp.CheckpointManager(
+                folder.absolute(),
+                options=ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True),
+                item_names=("lanes", "sums"),
+            )
 
     def save(self, dispatches: int, lanes: Lanes) -> None:
         """Copies the lanes off the device and returns; writing goes on in the background."""
+        if dispatches == self._saved:
+            return
         with self._explained("write"):
-            self._manager.save(dispatches, args=ocp.args.StandardSave(lanes))
+            self._manager.save(
+                dispatches,
+                args=ocp.args.Composite(
+                    lanes=ocp.args.StandardSave(lanes), sums=ocp.args.JsonSave(_sums(lanes))
+                ),
+            )
+        self._saved = dispatches
 
-    def restore(self, program: LaneProgram) -> tuple[int, Lanes] | None:
-        """The latest checkpoint as (dispatches, lanes), or None."""
-        dispatches = self._manager.latest_step()
-        if dispatches is None:
-            return None
-        target = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=program.sharding),
-            jax.eval_shape(program.empty),
-        )
-        with self._explained("read"):
-            lanes = self._manager.restore(dispatches, args=ocp.args.StandardRestore(target))
-        return dispatches, lanes
+    def restore(self, program: LaneProgram, warn: Warn) -> tuple[int, Lanes] | None:
+        """The latest sound checkpoint as (dispatches, lanes), or None.
+
+        One that cannot be read, or holds other numbers than were saved, is named to `warn` and
+        removed. Without any the cohort starts over: records only ever say the same again.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        for index, dispatches in enumerate(steps):
+            try:
+                lanes = self._read(dispatches, program)
+            except jax.errors.JaxRuntimeError:
+                raise  # The device's memory, say: nothing is wrong with the disk.
+            except Exception as error:  # Orbax raises what its storage raised, of whatever kind.
+                self._remove(dispatches)
+                then = (
+                    f"going on from the one before it, {steps[index + 1]}"
+                    if index + 1 < len(steps)
+                    else "no other is left, so its members are trained from the start again, to "
+                    "the same records"
+                )
+                warn(
+                    f"checkpoint {self.folder / str(dispatches)} is damaged ({_reason(error)}): "
+                    f"{then}"
+                )
+            else:
+                self._saved = dispatches
+                return dispatches, lanes
+        return None
 
     def close(self) -> None:
         """Waits for what is being written."""
         with self._explained("write"):
             self._manager.close()
+
+    def _read(self, dispatches: int, program: LaneProgram) -> Lanes:
+        target = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=program.sharding),
+            jax.eval_shape(program.empty),
+        )
+        found = self._manager.restore(
+            dispatches,
+            args=ocp.args.Composite(
+                lanes=ocp.args.StandardRestore(target), sums=ocp.args.JsonRestore()
+            ),
+        )
+        changed = [name for name, one in _sums(found.lanes).items() if found.sums.get(name) != one]
+        if changed:
+            raise ValueError(f"{changed[0]} does not hold what was saved")
+        return found.lanes
+
+    def _remove(self, dispatches: int) -> None:
+        try:
+            shutil.rmtree(self.folder / str(dispatches))
+        except OSError as error:
+            raise UsageError(
+                f"cannot remove the damaged checkpoint {self.folder / str(dispatches)} "
+                f"({_reason(error)}): delete it, and give the same command again"
+            ) from error
+        self._manager.reload()
 
     @contextlib.contextmanager
     def _explained(self, deed: str) -> Iterator[None]:
@@ -54,8 +114,20 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
             raise UsageError(
-                f"cannot {deed} the checkpoints in {self.folder} ({reason}); all records are kept: "
-                "make room, or delete that folder, and give the same command again"
+                f"cannot {deed} the checkpoints in {self.folder} ({_reason(error)}); all records "
+                "are kept: make room, or delete that folder, and give the same command again"
             ) from error
+
+
+def _sums(lanes: Lanes) -> dict[str, int]:
+    """A CRC-32 of each leaf's bytes, by its path."""
+    paths, _ = jax.tree_util.tree_flatten_with_path(lanes)
+    return {
+        jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes())
+        for path, leaf in paths
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

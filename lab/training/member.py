@@ -8,12 +8,15 @@ import jax.numpy as jnp
 import optax
 
 from lab.models import build_model, example_input, initial_gain, initialise
-from lab.randomness import Stream, batch_indices, member_key
+from lab.ops import Choose, chosen_here
+from lab.randomness import Stream, batch_indices, member_key, step_key
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
+from lab.training.forward import Dropout, make_forward
+from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.objectives import Sums, objective
-from lab.training.optimizers import build_optimizer
-from lab.training.resident import Chunks, Examples, to_float
+from lab.training.optimizers import averaged, build_optimizer
+from lab.training.resident import Chunks, Examples, to_inputs
 from lab.words import Metric
 
 
@@ -22,13 +25,16 @@ class MemberState(NamedTuple):
 
     # address
     member: jax.Array  # int32 []
+    hyperparameters: Hyperparameters
     # evolving
     step: jax.Array  # int32 []: steps done
     params: Any
     batch_stats: Any
     opt_state: optax.OptState
+    average: Any  # of params and batch_stats, if the cohort's members are evaluated at it
     # statistics
-    diverged: jax.Array  # bool []: the loss of a step, or of the validation split, was not finite
+    start_loss: jax.Array | None  # float32 []: of the first batch, if divergence is relative to it
+    diverged: jax.Array  # bool []: a step's or an evaluation's loss was not finite, or too large
     diverged_at: jax.Array  # int32 []: the first such step, where diverged
     detection: DetectionState
 
@@ -59,40 +65,55 @@ class Member(NamedTuple):
         return self.learn(state, self.draw(state, train))
 
 
-def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: int) -> Member:
-    """The member of a cohort on images of shape (H, W, C)."""
+def make_member(
+    cohort: CohortSpec,
+    input_shape: tuple[int, ...],
+    classes: int,
+    choose: Choose | None = chosen_here,
+) -> Member:
+    """The member of a cohort on images of shape (H, W, C), or on tokens of shape (T,).
+
+    `choose` gives each operation of the model its form; None leaves the model's own layers.
+    """
     module = build_model(cohort.model, classes)
     task = objective(cohort.data.task)
-    optimizer = build_optimizer(cohort.optimizer)
+    forward = make_forward(module, cohort.precision, choose)
+    optimizer = build_optimizer(cohort.optimizer, cohort.recipe)
     detect = detector(cohort.target)
     target_metric = cohort.metrics.index(cohort.target.metric)
     loss_metric = cohort.metrics.index(Metric.LOSS)
-    input_shape = example_input(image_shape)
+    example = example_input(input_shape)
 
     def init(member: jax.Array) -> MemberState:
         key = member_key(cohort.seed, Stream.INIT, member)
-        variables = initialise(module, key, input_shape, initial_gain(cohort.model))
-        params = variables["params"]
+        variables = initialise(module, key, example, initial_gain(cohort.model))
+        params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        hyper = hyperparameters(cohort, member)
         return MemberState(
             member=member,
+            hyperparameters=hyper,
             step=jnp.zeros((), jnp.int32),
             params=params,
-            batch_stats=variables.get("batch_stats", {}),
-            opt_state=optimizer.init(params),
+            batch_stats=batch_stats,
+            opt_state=optimizer.init(params, hyper),
+            average=None if hyper.ema_decay is None else (params, batch_stats),
+            start_loss=None if cohort.divergence_factor is None else jnp.zeros(()),
             diverged=jnp.zeros((), jnp.bool_),
             diverged_at=jnp.zeros((), jnp.int32),
             detection=detect.init(),
         )
 
-    def loss(
-        params: Any, batch_stats: Any, inputs: jax.Array, targets: jax.Array
-    ) -> tuple[jax.Array, Any]:
-        variables = {"params": params, "batch_stats": batch_stats}
-        applied: Any = module.apply(
-            variables, to_float(inputs), train=True, mutable=["batch_stats"]
-        )
-        logits, updated = applied
-        return task.loss(logits, targets), updated.get("batch_stats", {})
+    def loss(params: Any, state: MemberState, batch: Examples) -> tuple[jax.Array, Any]:
+        hyper, dropout = state.hyperparameters, None
+        if hyper.dropout is not None:
+            key = step_key(cohort.seed, Stream.DROPOUT, state.member, state.step)
+            dropout = Dropout(key, hyper.dropout)
+        inputs = to_inputs(batch.inputs)
+        logits, batch_stats = forward.train(params, state.batch_stats, inputs, dropout)
+        value = task.loss(logits, batch.targets)
+        if hyper.label_smoothing is not None:
+            value += hyper.label_smoothing * task.smoothing(logits, batch.targets)
+        return value, batch_stats
 
     def draw(state: MemberState, train: Examples) -> Examples:
         key = member_key(cohort.seed, Stream.ORDER, state.member)
@@ -101,37 +122,55 @@ def make_member(cohort: CohortSpec, image_shape: tuple[int, int, int], classes: 
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(
-            state.params, state.batch_stats, batch.inputs, batch.targets
+            state.params, state, batch
         )
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        hyper = state.hyperparameters
+        params, opt_state = optimizer.update(
+            gradients, state.opt_state, state.params, hyper, state.step
+        )
+        average, start_loss = state.average, state.start_loss
+        if hyper.ema_decay is not None:
+            average = averaged(average, (params, batch_stats), hyper.ema_decay)
+        if start_loss is not None:
+            start_loss = jnp.where(state.step == 0, value, start_loss)
         finite = jnp.isfinite(value)
         return state._replace(
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=params,
             batch_stats=batch_stats,
             opt_state=opt_state,
+            average=average,
+            start_loss=start_loss,
             diverged=state.diverged | ~finite,
             diverged_at=jnp.where(state.diverged | finite, state.diverged_at, state.step + 1),
         )
 
     def measure(state: MemberState, validation: Chunks) -> jax.Array:
-        variables = {"params": state.params, "batch_stats": state.batch_stats}
+        params, batch_stats = optimizer.evaluated(state.params, state.opt_state), state.batch_stats
+        if state.average is not None:
+            params, batch_stats = state.average
 
         def tally(chunk: Chunks) -> Sums:
-            logits: Any = module.apply(variables, to_float(chunk.inputs), train=False)
+            logits = forward.evaluate(params, batch_stats, to_inputs(chunk.inputs))
             return task.tally(logits, chunk.targets, chunk.weights)
 
         return task.score(jax.tree.map(lambda sums: sums.sum(), jax.lax.map(tally, validation)))
+
+    def sound(state: MemberState, value: jax.Array) -> jax.Array:
+        """Whether the loss of an evaluation is that of a member that has not diverged."""
+        if cohort.divergence_factor is None or state.start_loss is None:
+            return jnp.isfinite(value)
+        return jnp.isfinite(value) & (value <= cohort.divergence_factor * state.start_loss)
 
     def evaluate(state: MemberState, validation: Chunks) -> tuple[MemberState, MemberInfo]:
         metrics_M = measure(state, validation)
         evaluation = state.step // cohort.eval_every
         detection = detect.update(state.detection, evaluation, metrics_M[target_metric])
-        finite = jnp.isfinite(metrics_M[loss_metric])
+        fine = sound(state, metrics_M[loss_metric])
         state = state._replace(
             detection=detection,
-            diverged=state.diverged | ~finite,
-            diverged_at=jnp.where(state.diverged | finite, state.diverged_at, state.step),
+            diverged=state.diverged | ~fine,
+            diverged_at=jnp.where(state.diverged | fine, state.diverged_at, state.step),
         )
         converged = detection.reached_K[-1]
         spent = state.step >= cohort.budget_steps

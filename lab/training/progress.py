@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lab.specs import CohortSpec
+from lab.training.lanes import Layout
 from lab.words import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
 class CohortProgress:
-    """Members of one cohort by where they stand, and the evaluations of all of them so far."""
+    """Members of one cohort by where they stand, and the evaluations of all of them so far.
+
+    `lane_evaluations` are those that the device ran in this session, whether or not their lane
+    held a member: a block runs whole or not at all.
+    """
 
     name: str
     members: int
@@ -20,8 +25,10 @@ class CohortProgress:
     ended: Mapping[Outcome, int]
     evaluations: int
     evaluations_before: int
+    lane_evaluations: int
     seconds: float
     budget_evaluations: int
+    eval_every: int
 
     @property
     def waiting(self) -> int:
@@ -32,6 +39,16 @@ class CohortProgress:
     def done(self) -> bool:
         """Whether every member has ended."""
         return sum(self.ended.values()) == self.members
+
+    @property
+    def useful_fraction(self) -> float | None:
+        """Member-steps that count over lane-steps run, in this session; None when nothing ran."""
+        return self.evaluations / self.lane_evaluations if self.lane_evaluations else None
+
+    @property
+    def member_steps_per_second(self) -> float | None:
+        """Member-steps that count over the seconds they took; None when nothing ran."""
+        return self.evaluations * self.eval_every / self.seconds if self.seconds else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -54,22 +71,28 @@ class CohortProgress:
 
 
 class Tally:
-    """Counts one cohort's traces as they come in; a member seen twice counts once."""
+    """Counts one cohort's traces as they come in; a member seen twice counts once.
 
-    def __init__(self, cohort: CohortSpec) -> None:
+    Of N members it holds a byte each, and a few numbers.
+    """
+
+    def __init__(self, cohort: CohortSpec, layout: Layout) -> None:
         """Nothing has run."""
         self._cohort = cohort
-        self._outcomes: dict[int, Outcome] = {}
+        self._layout = layout
+        self._seen_N = np.zeros(cohort.members, np.bool_)
+        self._ended: collections.Counter[Outcome] = collections.Counter()
         self._running = 0
         self._evaluations = 0
         self._evaluations_before = 0
+        self._lane_evaluations = 0
         self._seconds = 0.0
 
     def recall(
         self, member: np.ndarray, outcomes: Sequence[Outcome], evaluations: np.ndarray
     ) -> None:
         """Members that ended in an earlier session, and the evaluations each took."""
-        self._outcomes.update(zip(member.tolist(), outcomes, strict=True))
+        self._count(member, outcomes)
         self._evaluations_before += int(evaluations.sum())
 
     def add(
@@ -81,10 +104,17 @@ class Tally:
         seconds: float,
     ) -> None:
         """One dispatch: who ended and how; `active` and `ended` bool [E, L]; `seconds` it took."""
-        self._outcomes.update(zip(member.tolist(), outcomes, strict=True))
+        self._count(member, outcomes)
         self._running = int((active[-1] & ~ended[-1]).sum())
         self._evaluations += int(active.sum())
+        ran_ExB = active.reshape(len(active), self._layout.blocks, -1).any(axis=-1)
+        self._lane_evaluations += int(ran_ExB.sum()) * self._layout.width
         self._seconds += seconds
+
+    def _count(self, member: np.ndarray, outcomes: Sequence[Outcome]) -> None:
+        for one, outcome in zip(member.tolist(), outcomes, strict=True):
+            self._ended[outcome] += not self._seen_N[one]
+            self._seen_N[one] = True
 
     @property
     def progress(self) -> CohortProgress:
@@ -93,9 +123,11 @@ class Tally:
             name=self._cohort.name,
             members=self._cohort.members,
             running=self._running,
-            ended=collections.Counter(self._outcomes.values()),
+            ended=collections.Counter(self._ended),
             evaluations=self._evaluations,
             evaluations_before=self._evaluations_before,
+            lane_evaluations=self._lane_evaluations,
             seconds=self._seconds,
             budget_evaluations=self._cohort.evaluations,
+            eval_every=self._cohort.eval_every,
         )

@@ -13,7 +13,10 @@ EVALUATION_BATCH = 64
 
 
 class Examples(NamedTuple):
-    """N examples: `inputs` uint8 [N, H, W, C], `targets` uint8 [N, H, W] or int32 [N]."""
+    """N examples: `inputs` uint8 [N, H, W, C], `targets` uint8 [N, H, W] or int32 [N].
+
+    Of a language: `inputs` tokens [N, T] of any integer type, and `targets` their successors.
+    """
 
     inputs: jax.Array
     targets: jax.Array
@@ -45,6 +48,11 @@ def make_resident(data: DataArrays) -> Resident:
 def to_float(inputs: jax.Array) -> jax.Array:
     """uint8 images to float32 in [0, 1]."""
     return inputs.astype(jnp.float32) / 255.0
+
+
+def to_inputs(stored: jax.Array) -> jax.Array:
+    """As modules take them: images [B, H, W, C] by `to_float`, tokens [B, T] as int32."""
+    return stored.astype(jnp.int32) if stored.ndim == 2 else to_float(stored)
 
 
 def _chunks(split: Split) -> Chunks:

@@ -1,5 +1,6 @@
 """The one impure loop: dispatches lanes, reads their traces one dispatch behind, writes records."""
 
+import collections
 import concurrent.futures
 import contextlib
 import time
@@ -10,20 +11,29 @@ import numpy as np
 
 from lab.data.loading import DataArrays
 from lab.errors import UsageError
-from lab.records.parts import read_parts
+from lab.records.parts import each_part
 from lab.records.schema import MEMBERS, curves_table, members_table
 from lab.records.store import RunFolder
 from lab.specs import DataSpec
-from lab.training.checkpoints import Checkpoints
-from lab.training.lanes import LaneProgram, Trace, make_lanes, replicated
+from lab.training.checkpoints import Checkpoints, Warn
+from lab.training.lanes import Lanes, Trace, make_lanes, replicated
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
+from lab.training.tuning import require_memory
 from lab.words import Outcome
 
 CHECKPOINT_SECONDS = 30.0
+SECONDS_BETWEEN_LOOKS = 0.2
+"""How soon a wish to stop is seen while a dispatch is under way."""
 
 Watch = Callable[[tuple[CohortProgress, ...]], None]
+Stop = contextlib.AbstractContextManager[Callable[[], bool]]
+"""While it lasts, what it gives says whether the run was asked to stop."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and has saved its lanes."""
 
 
 def run(
@@ -32,33 +42,43 @@ def run(
     folder: RunFolder,
     watch: Watch,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> None:
+    *,
+    stop: Stop | None = None,
+    warn: Warn = lambda line: None,
+) -> tuple[CohortProgress, ...]:
     """Trains every member that the records lack, writing them to `folder` as they end.
 
     Cohorts take turns, dispatch by dispatch, so that all progress side by side. `watch` is called
     after each. An interrupted run goes on from the latest checkpoint of each cohort and comes to
-    the same records.
+    the same records. `stop` is entered once all is compiled; Stopped when it then says so.
     """
-    recorded = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
-    open_plans = [plan for plan in plans if not recorded[plan.cohort.name].progress.done]
+    tallies = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
+    open_plans = [plan for plan in plans if not tallies[plan.cohort.name].progress.done]
     residents = _residents(open_plans, data)
     with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
         runs = list(
             pool.map(
                 lambda plan: _CohortRun(
-                    plan, residents[_place(plan)], folder, recorded[plan.cohort.name]
+                    plan, residents[_place(plan)], folder, tallies[plan.cohort.name], warn
                 ),
                 open_plans,
             )
         )
 
-    def report() -> None:
-        watch(tuple(recorded[plan.cohort.name].progress for plan in plans))
+    def progress() -> tuple[CohortProgress, ...]:
+        return tuple(tallies[plan.cohort.name].progress for plan in plans)
 
-    report()
+    watch(progress())
     try:
-        with _memory_explained():
-            _take_turns(runs, checkpoint_seconds, report)
+        with _memory_explained(), stop or contextlib.nullcontext(lambda: False) as asked:
+            try:
+                _take_turns(runs, checkpoint_seconds, asked, lambda: watch(progress()))
+            except Stopped:
+                for cohort_run in runs:
+                    cohort_run.checkpoint()
+                for cohort_run in runs:
+                    cohort_run.close()
+                raise
     except BaseException:
         for cohort_run in runs:
             with contextlib.suppress(UsageError):  # The first mistake is the one to tell.
@@ -66,6 +86,7 @@ def run(
         raise
     for cohort_run in runs:
         cohort_run.close()
+    return progress()
 
 
 def _place(plan: CohortPlan) -> tuple[DataSpec, tuple[jax.Device, ...]]:
@@ -98,83 +119,105 @@ def _memory_explained() -> Iterator[None]:
 
 
 def _take_turns(
-    runs: Sequence["_CohortRun"], checkpoint_seconds: float, report: Callable[[], None]
+    runs: Sequence["_CohortRun"],
+    checkpoint_seconds: float,
+    asked: Callable[[], bool],
+    report: Callable[[], None],
 ) -> None:
+    """Until all members have ended; Stopped, at once, when that is asked."""
     fetched = saved = time.monotonic()
-    while active := [one for one in runs if not one.done]:
-        for cohort_run in active:
-            cohort_run.dispatch()
-            now = time.monotonic()
-            if cohort_run.record_previous(now - fetched):
-                report()
-            fetched = time.monotonic()
-        if fetched - saved >= checkpoint_seconds:
+    waiting = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+    try:
+        while active := [one for one in runs if not one.done]:
             for cohort_run in active:
-                cohort_run.checkpoint()
-            report()
-            saved = fetched = time.monotonic()
+                trace = cohort_run.dispatch()
+                if trace is not None:
+                    arrived = _fetch(trace, waiting, asked)
+                    now = time.monotonic()
+                    cohort_run.record(arrived, now - fetched)
+                    report()
+                    fetched = now
+            if fetched - saved >= checkpoint_seconds:
+                for cohort_run in active:
+                    cohort_run.checkpoint()
+                saved = time.monotonic()
+    finally:
+        waiting.shutdown(wait=False)
+
+
+def _fetch(trace: Trace, waiting: concurrent.futures.Executor, asked: Callable[[], bool]) -> Trace:
+    """Waits in another thread, for a wait inside JAX lets no signal through."""
+    arriving = waiting.submit(jax.device_get, trace)
+    while True:
+        if asked():
+            raise Stopped
+        concurrent.futures.wait([arriving], SECONDS_BETWEEN_LOOKS)
+        if arriving.done():
+            return arriving.result()
 
 
 def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
     """What earlier sessions recorded."""
-    members = read_parts(folder.paths.cohort(plan.cohort.name), "members", MEMBERS)
-    tally = Tally(plan.cohort)
-    tally.recall(
-        members["member"].to_numpy(),
-        [Outcome(value) for value in members["outcome"].to_pylist()],
-        members["ended_evaluation"].to_numpy(),
-    )
+    tally = Tally(plan.cohort, plan.layout)
+    for part in each_part(folder.paths.cohort(plan.cohort.name), "members", MEMBERS):
+        tally.recall(
+            part["member"].to_numpy(),
+            [Outcome(value) for value in part["outcome"].to_pylist()],
+            part["ended_evaluation"].to_numpy(),
+        )
     return tally
 
 
 class _CohortRun:
-    """One cohort under way: lanes on the device, and the trace not yet read."""
+    """One cohort under way: lanes on the device, and traces that are not yet read."""
 
-    def __init__(self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally) -> None:
+    def __init__(
+        self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally, warn: Warn
+    ) -> None:
         """Compiles; goes on from the latest checkpoint where there is one."""
         self._cohort = plan.cohort
         self._folder = folder
         self._tally = tally
-        program: LaneProgram = make_lanes(
+        program = make_lanes(
             plan.member,
             plan.cohort,
-            plan.lanes,
+            plan.layout,
             plan.evaluations_per_dispatch,
             plan.devices,
         )
         self._data = data
         self._checkpoints = Checkpoints(folder.paths.checkpoints(plan.cohort.name))
-        self._dispatches, self._lanes = self._checkpoints.restore(program) or (0, program.empty())
-        self._advance = program.advance.lower(self._lanes, self._data).compile()
-        self._pending: Trace | None = None
-        self._previous: Trace | None = None
+        compiled = program.compile(data)
+        require_memory(plan.cohort, plan.layout, plan.devices, compiled.memory)
+        self._advance = compiled.advance
+        # What follows from all that is recorded, and how many dispatches that is.
+        self._dispatches, self._recorded = self._checkpoints.restore(program, warn) or (
+            0,
+            program.empty(),
+        )
+        self._latest = self._recorded
+        self._flying: collections.deque[tuple[Lanes, Trace]] = collections.deque()
 
     @property
     def done(self) -> bool:
         return self._tally.progress.done
 
-    def dispatch(self) -> None:
-        """Starts the next dispatch and returns; the device works while the host records."""
-        self._previous = self._pending
-        self._lanes, self._pending = self._advance(self._lanes, self._data)
-        self._dispatches += 1
+    def dispatch(self) -> Trace | None:
+        """Starts the next dispatch; gives the one before it, which the device works at, if any."""
+        self._latest, trace = self._advance(self._latest, self._data)
+        self._flying.append((self._latest, trace))
+        return self._flying[0][1] if len(self._flying) > 1 else None
 
-    def record_previous(self, seconds: float) -> bool:
-        """Waits for the dispatch before the latest and records it; False if there was none."""
-        trace, self._previous = self._previous, None
-        if trace is None:
-            return False
-        waited = time.monotonic()
-        fetched: Trace = jax.device_get(trace)
-        self._record(fetched, self._dispatches - 2, seconds + time.monotonic() - waited)
-        return True
+    def record(self, trace: Trace, seconds: float) -> None:
+        """Records what the oldest dispatch under way has brought, and `seconds` it took."""
+        lanes, _ = self._flying.popleft()
+        self._record(trace, self._dispatches, seconds)
+        self._dispatches, self._recorded = self._dispatches + 1, lanes
 
     def checkpoint(self) -> None:
-        """Records all that was dispatched, then saves the lanes that follow from it."""
-        if self._pending is not None:
-            self._record(jax.device_get(self._pending), self._dispatches - 1, 0.0)
-            self._pending = None
-        self._checkpoints.save(self._dispatches, self._lanes)
+        """Saves the lanes that follow from what is recorded; the device works on meanwhile."""
+        if not self.done:
+            self._checkpoints.save(self._dispatches, self._recorded)
 
     def close(self) -> None:
         self._checkpoints.close()

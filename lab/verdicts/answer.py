@@ -90,7 +90,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     first = findings[0]
     parts = [
         f"of {len(findings)} pairs of sizes, in {first.clock.label} to "
-        f"{language.goal(first.metric, first.target)}, {_tally(findings)}"
+        f"{language.goal(first.declared, first.target)}, {_tally(findings)}"
     ]
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):
         return f"Not settled, members are still missing: {parts[0]}."

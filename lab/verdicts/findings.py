@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from lab.specs import Margins, OptimizerSpec
+from lab.specs import CohortSpec, Margins, TargetSpec
 from lab.verdicts.decision import Decision
-from lab.words import Clock, Metric
+from lab.words import Clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,11 +28,20 @@ class CohortSummary:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entrant:
-    """One side of a contrast: its summary, its optimizer, and how many members were planned."""
+    """One side of a contrast: its summary, and what was declared of it."""
 
     summary: CohortSummary
-    optimizer: OptimizerSpec
-    planned: int
+    spec: CohortSpec
+
+    @property
+    def training(self) -> tuple[object, ...]:
+        """How its members were trained, whatever they are."""
+        return self.spec.optimizer, self.spec.recipe, self.spec.vary, self.spec.precision
+
+    @property
+    def planned(self) -> int:
+        """Members that were declared."""
+        return self.spec.members
 
     @property
     def unfinished(self) -> int:
@@ -42,7 +51,7 @@ class Entrant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """A decision with what it is about.
+    """A decision with what it is about: one threshold, `target`, of the `declared` ones.
 
     `cell` is what the costlier net spends between two evaluations, in clock units.
     """
@@ -50,14 +59,13 @@ class Finding:
     smaller: Entrant
     larger: Entrant
     clock: Clock
-    metric: Metric
+    declared: TargetSpec
     target: float
-    sustain: int
     cell: float
     margins: Margins
     decision: Decision
 
     @property
     def rates_shared(self) -> bool:
-        """Whether both cohorts were trained with the very same optimizer."""
-        return self.smaller.optimizer == self.larger.optimizer
+        """Whether both cohorts were trained in the very same way."""
+        return self.smaller.training == self.larger.training

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lab.records.cohort import CohortRecords
-from lab.specs import CohortSpec, ContrastSpec, Margins, StudySpec
+from lab.specs import ContrastSpec, Margins, StudySpec
 from lab.statistics.quantiles import quantile_time
 from lab.statistics.times import ClockTimes
 from lab.verdicts import language
@@ -98,9 +98,8 @@ def _find(
         smaller=_entrant(pair[0]),
         larger=_entrant(pair[1]),
         clock=clock,
-        metric=target.metric,
+        declared=target,
         target=target.thresholds[threshold],
-        sustain=target.sustain,
         cell=float(max(side.clock.cost for side in sides)),
         margins=study.margins,
         decision=decision,
@@ -128,7 +127,7 @@ def _contrast_verdict(finding: Finding) -> ContrastVerdict:
         smaller=finding.smaller.summary.name,
         larger=finding.larger.summary.name,
         clock=finding.clock,
-        metric=finding.metric,
+        metric=finding.declared.metric,
         target=finding.target,
         decision=finding.decision,
         claim=language.claim(finding),
@@ -144,5 +143,4 @@ def _side(records: CohortRecords, clock: Clock, threshold: int) -> Side:
 
 
 def _entrant(records: CohortRecords) -> Entrant:
-    spec: CohortSpec = records.spec
-    return Entrant(summarise(records), spec.optimizer, spec.members)
+    return Entrant(summarise(records), records.spec)

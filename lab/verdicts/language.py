@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from lab.quantities import flops, percent
+from lab.quantities import flops, in_turn, percent
+from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
-from lab.words import Clock, Metric
+from lab.words import Clock, Hyperparameter, Rule
 
 _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
@@ -27,13 +28,16 @@ def amount(value: float, clock: Clock) -> str:
     return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
 
 
-def goal(metric: Metric, target: float) -> str:
-    """The target: `IoU 0.75`."""
-    return f"{metric.label} {target:g}"
+def goal(declared: TargetSpec, threshold: float) -> str:
+    """One of its targets: `IoU 0.75`, or `a plateau (IoU within 0.01 of a member's own best)`."""
+    metric = declared.metric.label
+    if declared.rule is Rule.PLATEAU:
+        return f"a plateau ({metric} within {threshold:g} of a member's own best)"
+    return f"{metric} {threshold:g}"
 
 
 def _goal(finding: Finding) -> str:
-    return goal(finding.metric, finding.target)
+    return goal(finding.declared, finding.target)
 
 
 def net(entrant: Entrant, word: str) -> str:
@@ -46,14 +50,17 @@ def claim(finding: Finding, nets: str = "both nets") -> str:
 
     `nets` names all those that a shared rate was used for.
     """
-    rates = [side.optimizer.learning_rate for side in (finding.smaller, finding.larger)]
+    rates = [
+        in_turn(side.spec.values(Hyperparameter.LEARNING_RATE))
+        for side in (finding.smaller, finding.larger)
+    ]
     if finding.rates_shared:
         return (
-            f"at learning rate {rates[0]:g} for {nets}, not tuned for each size: no claim about "
+            f"at learning rate {rates[0]} for {nets}, not tuned for each size: no claim about "
             "size in general"
         )
     return (
-        f"as configured, at learning rates {rates[0]:g} (smaller net) and {rates[1]:g} (larger "
+        f"as configured, at learning rates {rates[0]} (smaller net) and {rates[1]} (larger "
         "net), not tuned with equal effort: no claim about size in general"
     )
 
@@ -258,8 +265,22 @@ def _rules(finding: Finding) -> str:
         f"pairs and {100 * margins.delta_incidence:g} points of the share that has reached it, "
         f"with at least {100 * margins.minimum_reached:g}% of either net's members there; the "
         f"horizon of {amount(finding.decision.horizon, finding.clock)} is the smaller of the two "
-        f"budgets{_lost_to_sustain(finding.sustain)}."
+        f"budgets{_lost_to_sustain(finding.declared.sustain)}.{_detection(finding.declared)}"
     )
+
+
+def _detection(declared: TargetSpec) -> str:
+    """What there is to know of a success beyond a threshold held at single evaluations."""
+    told = []
+    if declared.smoothing > 1:
+        told += [f"each evaluation counts as the mean of the last {declared.smoothing}"]
+    if declared.rule is Rule.PLATEAU:
+        told += [
+            f"a plateau is {declared.sustain} evaluations in a row within the tolerance of the "
+            "member's own best up to then, wherever that lies: it says that a member has stopped "
+            "improving, not how good it is"
+        ]
+    return "".join(f" {one[0].upper()}{one[1:]}." for one in told)
 
 
 def _lost_to_sustain(sustain: int) -> str:

@@ -1,11 +1,11 @@
 """How many member-steps a second does the lab do, and how many the ways a user has without it?
 
-    scripts/bench                                   # under 10 minutes on 2 CPU cores
+    scripts/bench                                   # about 20 minutes on 2 CPU cores
     scripts/bench --json=FILE --workloads=cnn16-8x8 --engines='lanes,jax vmap'
 
 Engines: lanes (the lab's own program), jax loop (a jitted step of one member on Flax's own layers),
 jax vmap (plain jax.vmap of that step), torch loop and torch vmap (eager; if PyTorch is installed).
-"lanes on xla" is the lab's program with XLA's convolutions in place of lab/ops.
+With --ablation "lanes on xla" is the lab's program with XLA's convolutions in place of lab/ops.
 All start from the same weights and see the same batches. A step that is not done in --limit seconds
 is reported as slower than that, never as a number.
 """
@@ -50,8 +50,10 @@ _JSON = flags.DEFINE_string("json", None, "File for the results, one object a me
 _WORKLOADS = flags.DEFINE_list("workloads", None, "Names, by commas; all by default.")
 _ENGINES = flags.DEFINE_list("engines", None, "Names, by commas; all that are installed.")
 _LANES = flags.DEFINE_integer("lanes", 16, "Members trained at once, in every engine.")
-_SECONDS = flags.DEFINE_float("seconds", 4.0, "Measuring time of each engine on each workload.")
-_LIMIT = flags.DEFINE_float("limit", 60.0, "Seconds that an engine's first step may take.")
+_SECONDS = flags.DEFINE_float("seconds", 3.0, "Measuring time of each engine on each workload.")
+_LIMIT = flags.DEFINE_float("limit", 20.0, "Seconds that an engine's first step may take.")
+_TUNE = flags.DEFINE_bool("tune", False, "Measure widths of lanes first, as long studies do.")
+_ABLATION = flags.DEFINE_bool("ablation", False, "Measure lanes on XLA's convolutions too.")
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data folder; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."
 )
@@ -99,16 +101,17 @@ def _measured(workload: Workload, engines: Sequence[str]) -> tuple[dict[str, Any
 
 
 def _with_ablation(workload: Workload, engines: Sequence[str]) -> list[str]:
-    """The lab's program is measured without its own convolutions too, where it has any."""
+    """With --ablation the lab's program is measured without its own convolutions too."""
     shown = list(engines)
-    if workload.convolutional and LANES in engines:
+    if _ABLATION.value and workload.convolutional and LANES in engines:
         shown.insert(shown.index(LANES) + 1, LANES_ON_XLA)
     return shown
 
 
 def _prepare(workload: Workload, folder: Path) -> None:
     """In a process of its own, so that this one holds neither memory nor devices of JAX."""
-    arguments = [workload.name, str(_LANES.value), str(folder)]
+    tune = "tune" if _TUNE.value else "by rule"
+    arguments = [workload.name, str(_LANES.value), tune, str(folder)]
     arguments += [] if _DATA_DIR.value is None else [_DATA_DIR.value]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "benchmarks.preparation", *arguments],

@@ -20,7 +20,8 @@ class Engine(NamedTuple):
     that is done, and gives the member-steps done; a unit is the least that the engine can do: a
     step of one member, of all members, or several steps of all (`steps_per_unit`). Engines that
     train one member after another take the next one at each call. `weights()` are those of all
-    members now, under Flax's names and in Flax's layout [members, ...].
+    members now, under Flax's names and in Flax's layout [members, ...]. `accelerator_bytes()` is
+    the most memory of an accelerator that was in use; None where there is none.
     """
 
     compile: Callable[[], None]
@@ -28,6 +29,7 @@ class Engine(NamedTuple):
     weights: Callable[[], Mapping[str, np.ndarray]]
     steps_per_unit: int
     facts: Mapping[str, Any]
+    accelerator_bytes: Callable[[], int | None] = lambda: None
 
 
 def timed(engine: Engine, seconds: float, baseline_bytes: int) -> Iterator[dict[str, Any]]:
@@ -48,13 +50,18 @@ def timed(engine: Engine, seconds: float, baseline_bytes: int) -> Iterator[dict[
     repeats = min(REPEATS, int(PATIENCE * seconds / (units * unit_seconds)))
     calls = [_timed_call(engine, units) for _ in range(repeats)] or [first]
     rates = sorted(steps / spent for steps, spent in calls)
+    on_accelerator = engine.accelerator_bytes()
     yield {
         "event": "measured",
         "member_steps_per_second": float(np.median(rates)),
         "slowest": rates[0],
         "fastest": rates[-1],
         "repeats": len(rates),
-        "peak_bytes": max(0, _high_water_bytes() - baseline_bytes),
+        "peak_bytes": (
+            max(0, _high_water_bytes() - baseline_bytes)
+            if on_accelerator is None
+            else on_accelerator
+        ),
         **engine.facts,
     }
 

@@ -19,6 +19,7 @@ from lab.training.devices import choose_devices
 from lab.training.lanes import make_lanes, replicated
 from lab.training.member import Member, MemberState, make_member
 from lab.training.resident import make_resident
+from lab.training.tuning import Choice, choose_layout
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,15 +49,16 @@ def lanes_on_xla(work: Work) -> Engine:
 
 
 def _lanes(work: Work, member: Member) -> Engine:
-    devices = choose_devices(work.lanes)
-    program = make_lanes(member, work.cohort, work.lanes, 1, devices)
+    chosen = _layout(work, member)
+    devices = choose_devices(chosen.layout.blocks)
+    program = make_lanes(member, work.cohort, chosen.layout, 1, devices)
     data = jax.device_put(make_resident(work.data), replicated(devices))
     now = program.empty()
     advance_once: Any = program.advance
 
     def compile_ahead() -> None:
         nonlocal advance_once
-        advance_once = program.advance.lower(now, data).compile()
+        advance_once = program.compile(data).advance
 
     def advance(units: int) -> int:
         nonlocal now
@@ -66,11 +68,26 @@ def _lanes(work: Work, member: Member) -> Engine:
         return units * work.cohort.eval_every * work.lanes
 
     def weights() -> Mapping[str, np.ndarray]:
-        # Shard d of D holds members d, d + D, d + 2D...
+        # Block b of B holds members b, b + B, b + 2B...
         order = np.argsort(np.asarray(now.states.member))
         return {name: array[order] for name, array in _named(now.states.params).items()}
 
-    return Engine(compile_ahead, advance, weights, work.cohort.eval_every, _facts())
+    facts = {
+        **_facts(),
+        "lane_width": chosen.layout.width,
+        "lane_width_chosen": chosen.reason.value,
+    }
+    return Engine(
+        compile_ahead, advance, weights, work.cohort.eval_every, facts, _accelerator_bytes
+    )
+
+
+def _layout(work: Work, member: Member) -> Choice:
+    """The lab's own choice: it measures where a study is long, as this one is if told to `tune`."""
+    cohort = work.cohort
+    if not work.facts.get("tune", False):
+        cohort = dataclasses.replace(cohort, budget_steps=cohort.eval_every)
+    return choose_layout(member, cohort, work.data, work.lanes, None, None)
 
 
 def jax_loop(work: Work) -> Engine:
@@ -97,7 +114,7 @@ def jax_loop(work: Work) -> Engine:
     def weights() -> Mapping[str, np.ndarray]:
         return _named(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states).params)
 
-    return Engine(compile_ahead, advance, weights, 1, _facts())
+    return Engine(compile_ahead, advance, weights, 1, _facts(), _accelerator_bytes)
 
 
 def jax_vmap(work: Work) -> Engine:
@@ -118,7 +135,9 @@ def jax_vmap(work: Work) -> Engine:
         jax.block_until_ready(states)
         return units * work.lanes
 
-    return Engine(compile_ahead, advance, lambda: _named(states.params), 1, _facts())
+    return Engine(
+        compile_ahead, advance, lambda: _named(states.params), 1, _facts(), _accelerator_bytes
+    )
 
 
 def on_flax_layers(function: Callable[P, T]) -> Callable[P, T]:
@@ -157,8 +176,8 @@ def _flax_convolutions() -> Iterator[None]:
 
 
 def _member(work: Work) -> Member:
-    height, width, depth = work.data.train.inputs.shape[1:]
-    return make_member(work.cohort, (int(height), int(width), int(depth)), work.data.classes)
+    shape = tuple(int(size) for size in work.data.train.inputs.shape[1:])
+    return make_member(work.cohort, shape, work.data.classes)
 
 
 def _initial(member: Member) -> Callable[[int], MemberState]:
@@ -168,6 +187,12 @@ def _initial(member: Member) -> Callable[[int], MemberState]:
 
 def _named(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in flatten_dict(tree, sep="/").items()}
+
+
+def _accelerator_bytes() -> int | None:
+    """The sum over devices of what each held at most; the CPU's client keeps no count."""
+    counts = [device.memory_stats() for device in jax.devices()]
+    return sum(count["peak_bytes_in_use"] for count in counts if count) if all(counts) else None
 
 
 def _facts() -> dict[str, Any]:

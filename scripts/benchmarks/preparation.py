@@ -1,9 +1,8 @@
 """Writes a workload's work: initial weights, data, batches, and what the results are judged by.
 
-python -m benchmarks.preparation NAME LANES FOLDER [DATA_DIR]
+python -m benchmarks.preparation NAME LANES TUNE FOLDER [DATA_DIR]
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +15,25 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from benchmarks.machine import copy_bytes_per_second, matmul_flops_per_second
+from benchmarks.text import python_topics
 from benchmarks.work import Work
-from benchmarks.workloads import BATCH_SIZE, EXPANSION, NEVER, OPTIMIZER, WORKLOADS, UNetOfSize
+from benchmarks.workloads import (
+    BATCH_SIZE,
+    EXPANSION,
+    NEVER,
+    OPTIMIZER,
+    WORKLOADS,
+    UNetOfSize,
+    Workload,
+)
 from lab.costs import flops_per_step
 from lab.data.loading import DataArrays, Split, load
 from lab.errors import UsageError
-from lab.models import build_model, count_parameters, match_unet_width
+from lab.models import build_model, count_parameters, example_input, match_unet_width
 from lab.randomness import Stream, batch_indices, member_key
-from lab.specs import MAX_EXAMPLES, CohortSpec
+from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec
 from lab.training.member import make_member
+from lab.words import Task
 
 STEPS = 64
 _LINEAR = (nn.Conv, nn.Dense)
@@ -32,28 +41,25 @@ _LINEAR = (nn.Conv, nn.Dense)
 
 def main() -> int:
     """The program; a user's mistake is one line on stderr and status 2."""
-    name, lanes, folder, *data_dir = sys.argv[1:]
+    name, lanes, tune, folder, *data_dir = sys.argv[1:]
     try:
-        prepare(name, int(lanes), Path(folder), Path(data_dir[0]) if data_dir else None)
+        work = prepare(name, int(lanes), tune == "tune", Path(data_dir[0]) if data_dir else None)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
+    work.save(Path(folder))
     return 0
 
 
-def prepare(name: str, lanes: int, folder: Path, data_dir: Path | None) -> None:
+def prepare(name: str, lanes: int, tune: bool, data_dir: Path | None) -> Work:
     """Loads the data, finds the network, measures the machine."""
     workload = {workload.name: workload for workload in WORKLOADS}[name]
-    data = load(workload.data, data_dir)
-    model = (
-        match_unet_width(workload.model.parameters, _image_shape(data), EXPANSION)
-        if isinstance(workload.model, UNetOfSize)
-        else workload.model
-    )
+    is_text = workload.data.task is Task.LANGUAGE
+    data = python_topics() if is_text else load(workload.data, data_dir)
     cohort = CohortSpec(
         name="bench",
         data=workload.data,
-        model=model,
+        model=model_of(workload, data),
         optimizer=OPTIMIZER,
         target=NEVER,
         batch_size=BATCH_SIZE,
@@ -62,12 +68,12 @@ def prepare(name: str, lanes: int, folder: Path, data_dir: Path | None) -> None:
         members=lanes,
         seed=0,
     )
-    make_work(cohort, data, facts(cohort, data)).save(folder)
+    return make_work(cohort, data, {"tune": tune, **facts(cohort, data)})
 
 
 def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
     """What a step takes, and what this machine can do."""
-    shape = _image_shape(data)
+    shape = input_shape(data)
     parameters = count_parameters(cohort.model, shape, data.classes)
     moved, held = step_bytes(cohort, shape, data.classes, parameters)
     return {
@@ -79,13 +85,13 @@ def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
         ),
         "bytes_per_step": moved,
         "matmul_flops_per_second": matmul_flops_per_second(),
-        "copy_bytes_per_second": copy_bytes_per_second(held, len(os.sched_getaffinity(0))),
+        "copy_bytes_per_second": copy_bytes_per_second(held, cohort.members),
     }
 
 
 def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) -> Work:
     """The work of training all the cohort's members."""
-    member = make_member(cohort, _image_shape(data), data.classes)
+    member = make_member(cohort, input_shape(data), data.classes)
     members = jnp.arange(cohort.members, dtype=jnp.int32)
     params = jax.jit(jax.vmap(lambda index: member.init(index).params))(members)
     weights = {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
@@ -108,7 +114,7 @@ def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) ->
 
 
 def step_bytes(
-    cohort: CohortSpec, image_shape: tuple[int, int, int], classes: int, parameters: int
+    cohort: CohortSpec, shape: tuple[int, ...], classes: int, parameters: int
 ) -> tuple[int, int]:
     """Bytes that a member's step must move however it is compiled, and bytes that it works on.
 
@@ -117,7 +123,7 @@ def step_bytes(
     Weights and Adam's two moments are read and written.
     """
     module = build_model(cohort.model, classes)
-    images = jax.ShapeDtypeStruct((cohort.batch_size, *image_shape), jnp.float32)
+    batch = jax.ShapeDtypeStruct((cohort.batch_size, *shape), example_input(shape).dtype)
 
     def outputs(key: jax.Array, x: jax.Array) -> Any:
         _, state = module.init_with_output(
@@ -128,15 +134,23 @@ def step_bytes(
         )
         return state["intermediates"]
 
-    leaves = jax.tree.leaves(jax.eval_shape(outputs, jax.random.key(0), images))
+    leaves = jax.tree.leaves(jax.eval_shape(outputs, jax.random.key(0), batch))
     activations = sum(int(np.prod(leaf.shape)) for leaf in leaves)
     state = 3 * parameters
     return 4 * (5 * activations + 2 * state), 4 * (activations + state)
 
 
-def _image_shape(data: DataArrays) -> tuple[int, int, int]:
-    height, width, depth = data.train.inputs.shape[1:]
-    return int(height), int(width), int(depth)
+def input_shape(data: DataArrays) -> tuple[int, ...]:
+    """(H, W, C) of images, (T,) of windows of tokens."""
+    return tuple(int(size) for size in data.train.inputs.shape[1:])
+
+
+def model_of(workload: Workload, data: DataArrays) -> ModelSpec:
+    """The workload's network for that data."""
+    if not isinstance(workload.model, UNetOfSize):
+        return workload.model
+    height, width, depth = input_shape(data)
+    return match_unet_width(workload.model.parameters, (height, width, depth), EXPANSION)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def torch_loop(work: Work) -> Engine:
     """An eager training loop over one member after another."""
+    _compute_as_jax_does()
     batch = _batches(work)
     loss = _loss(work)
     starts = from_flax(work.weights)
@@ -44,6 +45,7 @@ def torch_loop(work: Work) -> Engine:
             loss(net(inputs), targets).backward()
             optimizer.step()
             steps[member] += 1
+        _wait()
         return units
 
     def try_gradient() -> None:
@@ -56,15 +58,17 @@ def torch_loop(work: Work) -> Engine:
         return to_flax(stacked, work.weights)
 
     _choose_threads(try_gradient)
-    return Engine(lambda: None, advance, weights, 1, _facts())
+    return Engine(lambda: None, advance, weights, 1, _facts(), _accelerator_bytes)
 
 
 def torch_vmap(work: Work) -> Engine:
     """`torch.func.vmap` over `functional_call`; one optimizer holds the stacked weights."""
+    _compute_as_jax_does()
     batch = _batches(work)
     loss = _loss(work)
     net = _net(work)
-    params = {name: nn.Parameter(start) for name, start in from_flax(work.weights).items()}
+    starts = from_flax(work.weights)
+    params = {name: nn.Parameter(start.to(_device())) for name, start in starts.items()}
     buffers = {
         name: buffer.expand(work.lanes, *buffer.shape).clone()
         for name, buffer in net.named_buffers()
@@ -90,14 +94,44 @@ def torch_vmap(work: Work) -> Engine:
                 params[name].grad = gradient
             optimizer.step()
             steps += 1
+        _wait()
         return units * work.lanes
 
     _choose_threads(gradients)
-    return Engine(lambda: None, advance, lambda: to_flax(params, work.weights), 1, _facts())
+    return Engine(
+        lambda: None,
+        advance,
+        lambda: to_flax(params, work.weights),
+        1,
+        _facts(),
+        _accelerator_bytes,
+    )
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _compute_as_jax_does() -> None:
+    """On a GPU, float32 products of both are TensorFloat-32's; on a CPU this changes nothing."""
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
+
+
+def _wait() -> None:
+    """To the end of what was dispatched."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _accelerator_bytes() -> int | None:
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
 
 
 def _choose_threads(trial: Callable[[], object]) -> None:
     """One thread or one a core, whichever is faster here: small networks lose by more."""
+    if torch.cuda.is_available():
+        return
 
     def seconds(threads: int) -> float:
         torch.set_num_threads(threads)
@@ -111,26 +145,35 @@ def _choose_threads(trial: Callable[[], object]) -> None:
 
 
 def _net(work: Work) -> nn.Module:
-    height, width, channels = work.data.train.inputs.shape[1:]
-    return build_net(
-        work.cohort.model, work.weights, (channels, height, width), work.data.classes
-    ).train()
+    shape = work.data.train.inputs.shape[1:]
+    return (
+        build_net(work.cohort.model, work.weights, shape, work.data.classes).to(_device()).train()
+    )
 
 
 def _batches(work: Work) -> Callable[[int, int | slice], tuple[torch.Tensor, torch.Tensor]]:
-    """Images [..., B, C, H, W] in [0, 1] and targets of a step, of one member or of all."""
-    inputs = torch.from_numpy(np.ascontiguousarray(work.data.train.inputs.transpose(0, 3, 1, 2)))
-    targets = torch.from_numpy(work.data.train.targets)
-    # Classes are int64 in PyTorch, pixels of a mask float32 where the loss takes them.
-    segmentation = work.cohort.data.task is Task.SEGMENTATION
-    targets = targets if segmentation else targets.long()
-    order_TxLxB = torch.from_numpy(work.batches_TxLxB).long()
+    """Inputs and targets of a step, of one member or of all.
+
+    Images are [..., B, C, H, W] in [0, 1], tokens [..., B, T].
+    """
+    task = work.cohort.data.task
+    stored = torch.from_numpy(work.data.train.inputs)
+    # Classes and tokens are int64 in PyTorch, pixels of a mask float32 where the loss takes them.
+    inputs = (stored.long() if task is Task.LANGUAGE else _channels_first(stored)).to(_device())
+    targets = torch.from_numpy(work.data.train.targets).to(_device())
+    targets = targets if task is Task.SEGMENTATION else targets.long()
+    order_TxLxB = torch.from_numpy(work.batches_TxLxB).long().to(_device())
 
     def batch(step: int, member: int | slice) -> tuple[torch.Tensor, torch.Tensor]:
         chosen = order_TxLxB[step % len(order_TxLxB), member]
-        return inputs[chosen].float() / 255.0, targets[chosen]
+        drawn = inputs[chosen]
+        return drawn if task is Task.LANGUAGE else drawn.float() / 255.0, targets[chosen]
 
     return batch
+
+
+def _channels_first(images: torch.Tensor) -> torch.Tensor:
+    return images.permute(0, 3, 1, 2).contiguous()
 
 
 def _loss(work: Work) -> Loss:
@@ -141,6 +184,10 @@ def _loss(work: Work) -> Loss:
             )
         case Task.CLASSIFICATION:
             return functional.cross_entropy
+        case Task.LANGUAGE:
+            return lambda logits, following: functional.cross_entropy(
+                logits.flatten(0, 1), following.flatten()
+            )
 
 
 def _optimizer(work: Work, params: Any) -> torch.optim.Optimizer:
@@ -152,9 +199,8 @@ def _optimizer(work: Work, params: Any) -> torch.optim.Optimizer:
 
 
 def _facts() -> dict[str, Any]:
-    return {
-        "platform": "cpu",
-        "devices": 1,
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__},
-    }
+    versions = {"versions": {"torch": torch.__version__}}
+    if torch.cuda.is_available():
+        kind = torch.cuda.get_device_name()
+        return {"platform": "gpu", "device_kind": kind, "devices": 1, **versions}
+    return {"platform": "cpu", "devices": 1, "threads": torch.get_num_threads(), **versions}

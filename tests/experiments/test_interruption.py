@@ -73,6 +73,31 @@ def test_a_run_in_a_process_of_its_own_survives_a_kill_from_outside(
     require_same_records(folder, race.folder)
 
 
+@pytest.mark.parametrize("sign", ["study.json", "cohorts/*/members-*.parquet"])
+def test_sigterm_ends_a_run_in_one_line_and_it_goes_on(
+    environment: dict[str, str], launch: Launch, race: Race, tmp_path: Path, sign: str
+) -> None:
+    """While it compiles, and in the midst of training."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "experiments.width_race", *race.flags, f"--out={folder}"]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(sign)):
+        assert process.poll() is None, "it ended before it could be terminated"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.terminate()
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert words.strip().startswith("error: terminated; ")
+    assert len(words.strip().splitlines()) == 1
+    ended = launch("width_race", *race.flags, f"--out={folder}")
+    assert (ended.status, ended.stderr) == (0, "")
+    require_same_records(folder, race.folder)
+
+
 def test_other_lanes_are_refused_when_a_run_goes_on(
     launch: Launch, race: Race, tmp_path: Path
 ) -> None:

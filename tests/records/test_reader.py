@@ -9,7 +9,6 @@ from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.records.reader import (
     cohort_records,
-    ended_members,
     read_cohort,
     read_records,
     read_study,
@@ -60,14 +59,14 @@ def test_parts_become_one_cohort_sorted_by_member(run):
     iou = records.curves.metrics[Metric.IOU]
     assert iou.dtype == np.float64
     np.testing.assert_array_equal(iou, VALUES[rows])
-    assert list(ended_members(run, "small")) == list(range(6))
+    assert list(records.member) == list(range(6))
 
 
 def test_cohort_not_begun_is_empty(run):
     records = read_records(run)["large"]
     assert not records.complete
     assert records.hit.shape == records.reached.shape == (0, 2)
-    assert len(records.curves.member) == len(ended_members(run, "large")) == 0
+    assert len(records.curves.member) == len(records.member) == 0
 
 
 def test_leftovers_of_a_killed_writer_are_ignored(run):

@@ -11,10 +11,11 @@ import pytest
 from made_up import cohort, study, tables
 
 from lab.errors import UsageError
-from lab.records.parts import RecordConflict
-from lab.records.reader import ended_members
+from lab.records.parts import RecordConflict, read_parts
+from lab.records.schema import MEMBERS
 from lab.records.store import RunFolder, read_environment, read_json
-from lab.words import Metric
+from lab.specs import SGDSpec, Varied
+from lab.words import Hyperparameter, Metric
 
 HOLD = """
 import sys, time
@@ -41,7 +42,22 @@ def test_writes_parts_named_by_dispatch(tmp_path, small):
     assert names == ["curves-000012.parquet", "members-000012.parquet"]
     path = tmp_path / "run/cohorts/small/curves-000012.parquet"
     assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
-    assert pq.read_schema(path).metadata[b"convergence_lab_schema"] == b"1"
+    assert pq.read_schema(path).metadata[b"convergence_lab_schema"] == b"2"
+
+
+def test_members_are_written_with_the_hyperparameters_they_have(tmp_path):
+    """In turn from the study, whichever members end together; null for what there is none of."""
+    spec = cohort(
+        optimizer=SGDSpec(0.1, 0.5),
+        vary=(Varied(Hyperparameter.LEARNING_RATE, (0.1, 0.2, 0.3)),),
+    )
+    members, _ = tables(spec, np.full((6, 10), 0.1))
+    kept = members.take([5, 1])
+    assert kept["learning_rate"].to_pylist() == [0.3, 0.2]
+    assert kept["momentum"].to_pylist() == [0.5, 0.5]
+    assert kept["weight_decay"].to_pylist() == [0.0, 0.0]
+    assert kept["dropout"].to_pylist() == kept["clip_norm"].to_pylist() == [None, None]
+    assert {one.value for one in Hyperparameter} <= set(members.schema.names)
 
 
 def test_empty_tables_write_nothing(tmp_path, small):
@@ -112,8 +128,20 @@ def test_replay_that_differs_in_the_last_bit_is_a_conflict(tmp_path, small, ulps
 def test_same_study_goes_on(tmp_path, small):
     with RunFolder.open(tmp_path, study()) as folder:
         folder.append("small", 0, *small)
-    with RunFolder.open(tmp_path, study()):
-        assert list(ended_members(tmp_path, "small")) == [0, 1, 2, 3, 4, 5]
+    with RunFolder.open(tmp_path, study()) as folder:
+        members = read_parts(folder.paths.cohort("small"), "members", MEMBERS)
+        assert members["member"].to_pylist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_throughput_is_added_to_the_latest_session(tmp_path):
+    with RunFolder.open(tmp_path, study()) as folder:
+        cost = {"parameters": 1, "flops_per_step": 2.0}
+        for started in ("first", "second"):
+            folder.write_environment({"started": started, "cohorts": {"small": cost}})
+        folder.amend_environment({"small": {"useful_fraction": 0.97}})
+        first, second = read_environment(folder.paths)["sessions"]
+    assert "throughput" not in first
+    assert second["throughput"] == {"small": {"useful_fraction": 0.97}}
 
 
 def test_another_study_is_refused_by_name_of_what_differs(tmp_path):

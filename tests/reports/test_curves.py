@@ -10,13 +10,13 @@ from made_up import cohort, tables
 from lab.records.reader import cohort_records
 from lab.reports.curves import SHARES, fan, held_levels, median_evaluation, share_reached
 from lab.specs import TargetSpec
-from lab.words import Metric, Outcome
+from lab.words import Metric, Outcome, Rule
 
 
-def records(values, *, thresholds=(0.6,), sustain=2, metric=Metric.IOU):
+def records(values, *, thresholds=(0.6,), sustain=2, metric=Metric.IOU, **changes):
     values = np.asarray(values, np.float32)
     spec = cohort(
-        target=TargetSpec(metric, thresholds, sustain),
+        target=TargetSpec(metric, thresholds, sustain, **changes),
         members=len(values),
         budget_steps=10 * values.shape[1],
     )
@@ -46,6 +46,23 @@ def test_fan_keeps_those_that_have_reached():
         rank = int(np.ceil(share * 10 - 1e-9))
         np.testing.assert_array_equal(evaluation[line >= 0.6], np.arange(rank, 14))
     np.testing.assert_allclose(levels[2][:4], [0.05, 0.10, 0.15, 0.20], atol=1e-6)
+
+
+def test_on_a_plateau_the_best_so_far_is_kept():
+    """Member 0 ends at evaluation 4; what it saw last is what it keeps, not its tolerance."""
+    values = [[0.2, 0.5, 0.45, 0.5, 0.9, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]
+    one = records(values, thresholds=(0.06,), sustain=3, rule=Rule.PLATEAU)
+    assert one.hit[:, 0].tolist() == [2, 0]
+    np.testing.assert_allclose(
+        held_levels(one), [[0.2, 0.5, 0.5, 0.5], [0.1, 0.2, 0.3, 0.4]], atol=1e-6
+    )
+
+
+def test_smoothed_levels_are_held():
+    values = [[0.2, 0.4, 0.2, 0.4, 0.6, 0.2]]
+    one = records(values, sustain=1, thresholds=(0.9,), smoothing=2)
+    expected = [[0.0, 0.3, 0.3, 0.3, 0.5, 0.5]]
+    np.testing.assert_allclose(held_levels(one), expected, atol=1e-6)
 
 
 def test_spike_that_is_not_sustained_is_not_held():

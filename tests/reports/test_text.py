@@ -1,20 +1,37 @@
 import csv
 import dataclasses
 import io
+import json
+import typing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import cohort, study
+from made_up import cohort, realistic, study
+from made_up import tables as tables_of
 
-from lab.quantities import flops, percent
+from lab.quantities import flops, in_turn, percent
 from lab.records.paths import RunPaths
-from lab.records.reader import read_records, read_study
+from lab.records.reader import cohort_records, read_records, read_study
 from lab.records.store import read_environment, read_json
-from lab.reports import formatting, tables, text
-from lab.specs import DataSpec, SGDSpec
+from lab.reports import captions, explanations, formatting, recipes, tables, text
+from lab.reports.figures import draw_all
+from lab.specs import (
+    CosineSchedule,
+    DataSpec,
+    LionSpec,
+    MLPSpec,
+    OptimizerSpec,
+    RecipeSpec,
+    SGDSpec,
+    TargetSpec,
+    UNetSpec,
+    Varied,
+)
 from lab.statistics.quantiles import QuantileTime
-from lab.words import Task
+from lab.verdicts.document import to_json
+from lab.verdicts.judge import judge
+from lab.words import Clock, Hyperparameter, Metric, Precision, Rule, Task
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +70,70 @@ def test_opening_tells_groups_apart():
     assert "a: digits_on_photographs" in opening
     assert "b: mnist" in opening
     assert "SGD, rate 0.1, momentum 0.9" in opening
+
+
+def test_opening_says_what_varies_and_all_that_is_done():
+    varied = cohort(
+        "v",
+        model=MLPSpec(8),
+        data=DataSpec("mnist", Task.CLASSIFICATION),
+        target=TargetSpec(Metric.ACCURACY, (0.5,), smoothing=3),
+        optimizer=LionSpec(0.1),
+        recipe=RecipeSpec(CosineSchedule(90), warmup_steps=5, dropout=0.5),
+        vary=(
+            Varied(Hyperparameter.LEARNING_RATE, (0.1, 0.2, 0.3)),
+            Varied(Hyperparameter.LABEL_SMOOTHING, (0.0, 0.1)),
+        ),
+        divergence_factor=10.0,
+        precision=Precision.BFLOAT16,
+    )
+    opening = " ".join(text.opening(study(varied), {}).split())
+    for word in (
+        "Lion, rate 0.1, 0.2 and 0.3 in turn over the members, warm-up steps 5, dropout 0.5, "
+        "label smoothing 0 and 0.1 in turn over the members",
+        "down a cosine to 0 of itself at step 90",
+        "bfloat16",
+        "above 10 times the first batch's loss",
+        "each evaluation counts as the mean of the last 3",
+    ):
+        assert word in opening
+
+
+@pytest.mark.parametrize("spec", typing.get_args(OptimizerSpec))
+def test_every_optimizer_has_a_name(spec):
+    assert recipes.recipe(cohort(optimizer=spec(0.25))).endswith("rate 0.25") or "rate 0.25," in (
+        recipes.recipe(cohort(optimizer=spec(0.25)))
+    )
+
+
+def test_many_values_are_told_by_their_range():
+    assert in_turn(tuple(i / 100 for i in range(1, 11))) == (
+        "0.01 to 0.1 (10 values in turn over the members)"
+    )
+
+
+def test_a_plateau_is_told_as_one():
+    """In the plan, the verdict, the captions and the limits; nowhere as a level."""
+    target = TargetSpec(Metric.IOU, (0.2, 0.05), sustain=3, rule=Rule.PLATEAU)
+    plain = {"target": target, "members": 16, "budget_steps": 600}
+    one = study(cohort("a", **plain), cohort("b", model=UNetSpec(width=0.35), seed=8, **plain))
+    records = {
+        spec.name: cohort_records(spec, 2900, 1e6, *tables_of(spec, realistic(spec, speed, 0.7)))
+        for spec, speed in zip(one.cohorts, (260, 190), strict=True)
+    }
+    document = json.loads(to_json(judge(one, records)))
+    goal = "a plateau (IoU within 0.05 of a member's own best)"
+    assert goal in " ".join(text.opening(one, {}).split())
+    closing = " ".join(text.closing(one, records, document).split())
+    assert f"{goal} first" in closing
+    sentence = document["contrasts"][1]["sentence"]
+    assert "A plateau is 3 evaluations in a row within the tolerance" in sentence
+    assert "or more" not in captions.incidence(list(records.values()), [Clock.STEPS]).caption
+    assert "dot" not in captions.fan(list(records.values()), 5).caption
+    assert any("stopped improving" in limit for limit in explanations.limits(one, document))
+    (_, fan) = draw_all(records, (Clock.STEPS,))
+    assert "best IoU so far" in fan.svg.decode()
+    assert "target" not in fan.svg.decode()
 
 
 def test_plan_names_the_splits_that_were_read():

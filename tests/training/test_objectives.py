@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.special
 
 from lab.data.loading import DataArrays, Split
 from lab.training import resident
@@ -57,6 +58,20 @@ def test_segmentation_by_hand() -> None:
     assert float(batch) == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize("true", [0, 1])
+def test_the_loss_of_a_pixel_and_its_slope_are_right_everywhere(true: int) -> None:
+    """Between the two it is softplus(x) - x*y; 0 is where its pieces meet."""
+    logits = np.concatenate([np.linspace(-30, 30, 121), [-1e4, 1e4, 1e-8, -1e-8]])
+    sign = -1 if true else 1
+
+    def loss(logit: jax.Array) -> jax.Array:
+        return SEGMENTATION.loss(logit.reshape(1, 1, 1), jnp.full((1, 1, 1), true, jnp.uint8))
+
+    values, slopes = jax.vmap(jax.value_and_grad(loss))(jnp.asarray(logits, jnp.float32))
+    np.testing.assert_allclose(values, np.logaddexp(0, sign * logits), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(slopes, sign * scipy.special.expit(sign * logits), atol=1e-6)
+
+
 def test_classification_by_hand() -> None:
     logits, labels = [[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]], np.array([0, 1], np.int32)
     loss, accuracy = score(Task.CLASSIFICATION, logits, labels)
@@ -68,11 +83,59 @@ def test_classification_by_hand() -> None:
     assert float(batch) == pytest.approx((right + wrong) / 2)
 
 
+def test_language_by_hand() -> None:
+    """Two windows of two tokens out of three; every position counts alike."""
+    logits = [[[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]], [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]]
+    tokens = np.array([[0, 1], [1, 0]], np.uint8)
+    loss, accuracy = score(Task.LANGUAGE, logits, tokens)
+    assert accuracy == 0.75
+    sums = [math.exp(2) + 2, math.exp(3) + 2, math.exp(1) + 2, 3]
+    by_hand = (sum(map(math.log, sums)) - 2 - 1) / 4
+    assert loss == pytest.approx(by_hand)
+    batch = objective(Task.LANGUAGE).loss(jnp.asarray(logits, jnp.float32), jnp.asarray(tokens))
+    assert float(batch) == pytest.approx(by_hand)
+
+
+def smoothed_loss(task: Task, logits: npt.NDArray, targets: npt.NDArray, weight: float) -> float:
+    one, logits_ = objective(task), jnp.asarray(logits, jnp.float32)
+    added = one.smoothing(logits_, jnp.asarray(targets))
+    return float(one.loss(logits_, jnp.asarray(targets)) + weight * added)
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])
+def test_smoothed_labels_are_those_of_the_definition(task: Task, weight: float) -> None:
+    """(1 - weight) of the true class and weight / classes of each (Szegedy et al. 2016)."""
+    logits, targets = drawn(task)
+    if task is Task.SEGMENTATION:
+        logits_C = np.stack([np.zeros_like(logits), logits], -1)
+    else:
+        logits_C = logits
+    classes = logits_C.shape[-1]
+    said_C = logits_C - np.log(np.exp(logits_C).sum(-1, keepdims=True))
+    labels_C = (1 - weight) * np.eye(classes)[targets] + weight / classes
+    by_hand = -(labels_C * said_C).sum(-1).mean()
+    assert smoothed_loss(task, logits, targets, weight) == pytest.approx(by_hand, rel=1e-5)
+
+
+def drawn(task: Task) -> tuple[npt.NDArray, npt.NDArray]:
+    """Logits and targets of five examples."""
+    rng = np.random.default_rng(0)
+    match task:
+        case Task.SEGMENTATION:
+            return rng.normal(size=(5, 3, 3)), rng.integers(0, 2, (5, 3, 3), dtype=np.uint8)
+        case Task.CLASSIFICATION:
+            return rng.normal(size=(5, 4)), rng.integers(0, 4, 5, dtype=np.int32)
+        case Task.LANGUAGE:
+            return rng.normal(size=(5, 3, 4)), rng.integers(0, 4, (5, 3), dtype=np.uint8)
+
+
 def test_metrics_come_in_their_declared_order() -> None:
     """A perfect net has the least loss and the highest metric, so the order cannot be swapped."""
     for task, logits, targets in (
         (Task.SEGMENTATION, 40.0 * MASKS - 20, MASKS),
         (Task.CLASSIFICATION, [[20.0, 0.0], [0.0, 20.0]], np.array([0, 1], np.int32)),
+        (Task.LANGUAGE, [[[20.0, 0.0], [0.0, 20.0]]], np.array([[0, 1]], np.uint8)),
     ):
         figures = dict(zip(TASK_METRICS[task], score(task, logits, targets), strict=True))
         for metric, figure in figures.items():
@@ -89,22 +152,15 @@ def test_nothing_said_and_nothing_there_is_no_hit() -> None:
 @pytest.mark.parametrize("task", Task)
 def test_a_net_that_says_no_number_has_no_metric(task: Task, bad: float) -> None:
     """NaN is not above 0, so counted naively a broken net would say "background"."""
-    if task is Task.SEGMENTATION:
-        logits, targets = np.full((2, 2, 2), bad), MASKS
-    else:
-        logits, targets = np.full((2, 3), bad), np.array([0, 1], np.int32)
-    figures = score(task, logits, targets)
+    logits, targets = drawn(task)
+    figures = score(task, np.full_like(logits, bad), targets)
     assert np.isnan(figures[1])
     assert not np.isfinite(figures[0])
 
 
 @pytest.mark.parametrize("task", Task)
 def test_padding_counts_nothing(task: Task) -> None:
-    rng = np.random.default_rng(0)
-    if task is Task.SEGMENTATION:
-        logits, targets = rng.normal(size=(5, 3, 3)), rng.integers(0, 2, (5, 3, 3), dtype=np.uint8)
-    else:
-        logits, targets = rng.normal(size=(5, 4)), rng.integers(0, 4, 5, dtype=np.int32)
+    logits, targets = drawn(task)
     padded = score(
         task,
         np.concatenate([logits, logits[:2] * 9]),

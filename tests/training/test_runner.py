@@ -5,6 +5,7 @@ Members descend a parabola (toys.py), so that every row of the records is known 
 
 import logging
 import re
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,72 +13,22 @@ import jax
 import numpy as np
 import pyarrow as pa
 import pytest
-from toys import DIGITS, descent_cohort, descent_fate, descent_plan, easy_images
+from recorded import LAYOUT, MEMBERS_OF_TWO, Facts, all_facts, go, two_plans
+from toys import descent_cohort, descent_fate, descent_plan
 
 from lab.errors import UsageError
-from lab.records.parts import RecordConflict, read_parts
+from lab.records.parts import RecordConflict
 from lab.records.reader import read_cohort
-from lab.records.schema import MEMBERS, curves_schema
 from lab.records.store import RunFolder
-from lab.specs import CohortSpec, StudySpec
 from lab.training import runner
+from lab.training.lanes import Layout
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress
-from lab.training.runner import run
 from lab.words import Metric, Outcome
-
-DATA = {DIGITS: easy_images(train=1, validation=1)}
-MEMBERS_OF_TWO = (11, 6)
 
 
 class Interrupted(Exception):
     """What stands for Ctrl-C, raised between two dispatches."""
-
-
-def two_plans(evaluations: int = 3, lanes: int = 4) -> tuple[CohortPlan, ...]:
-    return tuple(
-        descent_plan(descent_cohort(name=name, members=members, seed=seed), lanes, evaluations)
-        for seed, (name, members) in enumerate(zip(("one", "two"), MEMBERS_OF_TWO, strict=True))
-    )
-
-
-class BoundedFolder(RunFolder):
-    """A run folder that takes 500 parts at most, so that a run without end ends the test."""
-
-    parts = 0
-
-    def append(self, cohort: str, dispatch: int, members: pa.Table, curves: pa.Table) -> None:
-        self.parts += 1
-        assert self.parts <= 500, "the run does not end"
-        super().append(cohort, dispatch, members, curves)
-
-
-def go(
-    folder: Path,
-    plans: Sequence[CohortPlan],
-    watch: Callable[[tuple[CohortProgress, ...]], None] = lambda _: None,
-    checkpoint_seconds: float = 1e9,
-) -> None:
-    study = StudySpec("?", tuple(plan.cohort for plan in plans), ())
-    with BoundedFolder.open(folder, study) as opened:
-        opened.write_environment({"cohorts": {plan.cohort.name: plan.facts() for plan in plans}})
-        run(plans, DATA, opened, watch, checkpoint_seconds)
-
-
-Facts = tuple[list[dict[str, object]], list[dict[str, object]]]
-
-
-def facts(folder: Path, cohort: CohortSpec) -> Facts:
-    """Members and curves as rows, whatever the parts they came in; no row may come twice."""
-    where = folder / "cohorts" / cohort.name
-    members = read_parts(where, "members", MEMBERS).sort_by("member").to_pylist()
-    curves = read_parts(where, "curves", curves_schema(cohort.metrics))
-    by_time = [("member", "ascending"), ("evaluation", "ascending")]
-    return members, curves.sort_by(by_time).to_pylist()
-
-
-def all_facts(folder: Path, plans: Sequence[CohortPlan]) -> list[Facts]:
-    return [facts(folder, plan.cohort) for plan in plans]
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +158,37 @@ def test_progress_is_live_and_adds_up(tmp_path: Path) -> None:
         assert len(set(done)) > 2
 
 
+@pytest.mark.parametrize(("layout", "members"), [(Layout(2, 4), 128), (Layout(1, 4), 9)])
+def test_the_useful_fraction_is_that_of_paper(tmp_path: Path, layout: Layout, members: int) -> None:
+    """And at least 0.95 where there are 16 members a lane: only the drain is wasted."""
+    cohort = descent_cohort(members=members)
+    lives = [descent_fate(cohort, member).ended for member in range(members)]
+    ran = 0
+    for block in range(layout.blocks):
+        free_at = [0] * layout.width
+        for life in lives[block :: layout.blocks]:
+            free_at[free_at.index(min(free_at))] += life
+        ran += max(free_at) * layout.width
+    (progress,) = go(tmp_path / "run", [descent_plan(cohort, layout, 3)])
+    assert progress.lane_evaluations == ran
+    assert progress.useful_fraction == sum(lives) / ran
+    assert progress.useful_fraction >= 0.95 or members < 16 * layout.lanes
+    (again,) = go(tmp_path / "run", [descent_plan(cohort, layout, 3)])
+    assert again.useful_fraction is None
+
+
+def test_what_the_host_holds_does_not_grow_with_members(tmp_path: Path) -> None:
+    """Beyond a byte each, and the names of part files: ten times the members, as much memory."""
+    peaks = []
+    for members in (300, 300, 3000):  # The first fills caches.
+        plans = [descent_plan(descent_cohort(members=members), LAYOUT, 40)]
+        tracemalloc.start()
+        go(tmp_path / f"{members}-{len(peaks)}", plans)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.5 * peaks[1]
+
+
 COMPILED = re.compile(r"Finished XLA compilation of jit\((\w+)\)")
 
 
@@ -224,10 +206,10 @@ def test_a_cohort_compiles_once_however_many_its_members(
 ) -> None:
     compilations(caplog, tmp_path / "warm", two_plans())
     for members in (3, 200):
-        plans = [descent_plan(descent_cohort(members=members), 4, 2)]
-        assert compilations(caplog, tmp_path / str(members), plans) == ["advance", "empty"]
+        plans = [descent_plan(descent_cohort(members=members), LAYOUT, 2)]
+        assert compilations(caplog, tmp_path / str(members), plans) == ["empty", "shard"]
     both = compilations(caplog, tmp_path / "both", two_plans())
-    assert both == ["advance"] * 2 + ["empty"] * 2
+    assert both == ["empty"] * 2 + ["shard"] * 2
 
 
 def test_only_a_lost_member_is_computed_again(tmp_path: Path, uninterrupted: list[Facts]) -> None:
@@ -243,7 +225,7 @@ def test_only_a_lost_member_is_computed_again(tmp_path: Path, uninterrupted: lis
 
 def test_lost_records_end_the_run(tmp_path: Path) -> None:
     """With a part file gone that the checkpoint is past, no dispatch can ever bring its members."""
-    plans = [descent_plan(descent_cohort(members=9), 4, 2)]
+    plans = [descent_plan(descent_cohort(members=9), LAYOUT, 2)]
     go(tmp_path / "run", plans, checkpoint_seconds=0.0)
     sorted((tmp_path / "run/cohorts/descent").glob("members-*.parquet"))[1].unlink()
     with pytest.raises((UsageError, RecordConflict), match="descent"):

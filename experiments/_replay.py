@@ -1,0 +1,131 @@
+"""Is member 47 of this run what the record says, and what did it compute on the way?
+
+    scripts/replay runs/unet_size-1a2b3c4d --cohort=small --member=47
+    scripts/replay RUN --cohort=small --member=47 --steps=0,100 --values=gradients --out=FILE.npz
+
+Trains one member again, at the recorded lane width, and compares every evaluation and the member's
+row with the record, bit by bit; the run folder is left as it is. With --steps it keeps what was
+asked for as it is before each of those steps, in arrays named as step-000100/gradients/head/kernel.
+Exit status 0 when all is equal, 1 when anything differs.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from absl import flags
+
+from experiments import _flags
+from lab.errors import UsageError
+from lab.records.files import write_whole
+from lab.training.observation import Value
+from lab.training.replay import Replay, replay
+from lab.words import Outcome
+
+T = TypeVar("T")
+
+_RUN = flags.DEFINE_string("run", None, "Run folder; it may stand first, without the flag.")
+_COHORT = flags.DEFINE_string("cohort", None, "Name of the member's cohort.")
+_MEMBER = flags.DEFINE_integer("member", None, "Which member; they count from 0.")
+_STEPS = flags.DEFINE_list("steps", [], "Steps to look at; 0 is before the first.")
+_VALUES = flags.DEFINE_list(
+    "values", [], f"Of {', '.join(value.value for value in Value)}; all by default."
+)
+_OUT = flags.DEFINE_string(
+    "out",
+    None,
+    "File for the values; by default replay-COHORT-MEMBER.npz, here.",
+    allow_override=True,
+)
+flags.declare_key_flag("data_dir")
+flags.declare_key_flag("deterministic")
+
+_ENDED = {
+    Outcome.REACHED: "reached at step",
+    Outcome.DIVERGED: "diverged at step",
+    Outcome.EXHAUSTED: "out of budget at step",
+}
+
+
+def main() -> None:
+    run, cohort = _required("run", _RUN.value), _required("cohort", _COHORT.value)
+    member = _required("member", _MEMBER.value)
+    steps, values = _steps(_STEPS.value), _values(_VALUES.value)
+    file = _file(Path(run), cohort, member) if steps else None
+    again = replay(run, cohort, member, steps=steps, values=values, data_dir=_flags.data_dir())
+    print(told(again), flush=True)
+    if again.difference is not None:
+        sys.exit(1)
+    if file is not None:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **again.values)
+        write_whole(file, buffer.getvalue())
+        print(f"{len(again.values)} arrays of {len(steps)} steps: {file}")
+
+
+def told(again: Replay) -> str:
+    """Whether it agrees, and how far."""
+    lines = [
+        f"member {again.member} of cohort {again.cohort}: {_ENDED[again.outcome]} {again.step}; "
+        f"{again.agreeing} of {again.evaluations} evaluations equal the record to the bit"
+    ]
+    if again.difference is not None:
+        lines.append(
+            f"first difference: {again.difference}. Another processor or another version of the "
+            "lab computes other last digits"
+        )
+    if again.stepwise is False:
+        lines.append(
+            "the values come from single steps, which round otherwise in the last digits than the "
+            "loop of steps that the member was trained by"
+        )
+    return "\n".join(lines)
+
+
+def _required(flag: str, value: T | None) -> T:
+    if value is None:
+        raise UsageError(f"--{flag} is missing: scripts/replay RUN --cohort=NAME --member=NUMBER")
+    return value
+
+
+def _steps(texts: Sequence[str]) -> tuple[int, ...]:
+    if not all(text.strip().isdecimal() for text in texts):
+        raise UsageError(
+            f"steps is {','.join(texts)!r}; it must be whole numbers: pass --steps=0,100"
+        )
+    if not texts and _VALUES.value:
+        raise UsageError("--values says what to keep, but not when: pass --steps=0,100 too")
+    return tuple(sorted({int(text) for text in texts}))
+
+
+def _values(texts: Sequence[str]) -> tuple[Value, ...]:
+    known = {value.value: value for value in Value}
+    for text in texts:
+        if text.strip() not in known:
+            raise UsageError(
+                f"values has {text!r}; there are {', '.join(known)}: pass some of them"
+            )
+    return tuple(known[text.strip()] for text in texts) or tuple(Value)
+
+
+def _file(run: Path, cohort: str, member: int) -> Path:
+    """Seen to be writable before anything is trained."""
+    if _OUT.value is None:
+        return Path(f"replay-{cohort}-{member}.npz")
+    file = Path(_OUT.value).expanduser()
+    if run.resolve() in file.resolve().parents:
+        raise UsageError(f"out is {file}, in the run folder, which is left alone: pass another")
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise UsageError(
+            f"out is {file}; it must be a file in a folder that is there and can be written: pass "
+            "another --out"
+        )
+    return file
+
+
+if __name__ == "__main__":
+    _flags.run_main(main)

@@ -1,0 +1,87 @@
+"""How a cohort is trained, in words."""
+
+from typing import assert_never
+
+from lab.quantities import in_turn
+from lab.specs import (
+    AdagradSpec,
+    AdamSpec,
+    AdamWSpec,
+    CohortSpec,
+    ConstantSchedule,
+    CosineSchedule,
+    InverseSquareRootSchedule,
+    LAMBSpec,
+    LionSpec,
+    MuonSpec,
+    NAdamSpec,
+    OptimizerSpec,
+    ProdigySpec,
+    RMSPropSpec,
+    ScheduleFreeSpec,
+    ScheduleSpec,
+    SGDSpec,
+    StepSchedule,
+)
+from lab.words import Hyperparameter, Precision
+
+
+def recipe(cohort: CohortSpec) -> str:
+    """`Adam, rate 0.003`; all that is not done without, and what varies over the members."""
+    precision = [] if cohort.precision is Precision.FLOAT32 else [cohort.precision.value]
+    rule = cohort.divergence_factor
+    divergence = [] if rule is None else [f"diverged above {rule:g} times the first batch's loss"]
+    parts = [
+        _name(cohort.optimizer),
+        *(
+            f"{one.label} {in_turn(cohort.values(one))}"
+            for one in Hyperparameter
+            if any(cohort.values(one))
+        ),
+        *_schedule(cohort.recipe.schedule),
+        *precision,
+        *divergence,
+    ]
+    return ", ".join(parts)
+
+
+def _name(spec: OptimizerSpec) -> str:
+    match spec:
+        case AdamSpec():
+            return "Adam"
+        case SGDSpec(nesterov=nesterov):
+            return "SGD with Nesterov momentum" if nesterov else "SGD"
+        case AdamWSpec():
+            return "AdamW"
+        case NAdamSpec():
+            return "NAdam"
+        case RMSPropSpec():
+            return "RMSProp"
+        case AdagradSpec():
+            return "Adagrad"
+        case LionSpec():
+            return "Lion"
+        case LAMBSpec():
+            return "LAMB"
+        case MuonSpec():
+            return "Muon"
+        case ScheduleFreeSpec():
+            return "schedule-free AdamW"
+        case ProdigySpec():
+            return "Prodigy"
+        case _:
+            assert_never(spec)
+
+
+def _schedule(spec: ScheduleSpec) -> list[str]:
+    match spec:
+        case ConstantSchedule():
+            return []
+        case CosineSchedule(decay_steps, final):
+            return [f"rate down a cosine to {final:g} of itself at step {decay_steps}"]
+        case StepSchedule(interval, factor):
+            return [f"rate times {factor:g} after every {interval} steps"]
+        case InverseSquareRootSchedule(timescale):
+            return [f"rate down with the inverse square root of steps (timescale {timescale})"]
+        case _:
+            assert_never(spec)

@@ -1,0 +1,102 @@
+"""How programs are compiled: kept between processes, and with the same operations every time.
+
+Both functions change the process's JAX: call them before anything touches a device.
+"""
+
+import hashlib
+import os
+import platform
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+import jaxlib
+
+WIDTHS_FILE = "lane-widths.json"
+_DETERMINISTIC = "xla_gpu_deterministic_ops"
+
+
+def use_compilation_cache() -> str | None:
+    """Has JAX keep compiled programs on disk; where that cannot be, says why in one line.
+
+    The folder is JAX's own ($JAX_COMPILATION_CACHE_DIR) where that is set, else one in the user's
+    cache. $JAX_ENABLE_COMPILATION_CACHE=0 switches it off, as anywhere with JAX. Without it a run
+    is the same, and begins later.
+    """
+    if not _setting("jax_enable_compilation_cache"):
+        return None
+    asked = _setting("jax_compilation_cache_dir")
+    if asked is not None and "://" in asked:
+        return None  # A bucket: JAX's own business.
+    folder = Path(asked) if asked else default_folder()
+    reason = _why_not_writable(folder)
+    if reason is not None:
+        jax.config.update("jax_enable_compilation_cache", False)
+        return (
+            f"compiled programs are not kept, for {folder} cannot be written ({reason}): set "
+            "JAX_COMPILATION_CACHE_DIR to a folder that can"
+        )
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # A disk that fills up later costs time, and JAX would say so once for each program.
+    warnings.filterwarnings("ignore", message="Error writing persistent compilation cache")
+    return None
+
+
+def default_folder() -> Path:
+    """A folder for this jaxlib on this processor.
+
+    Mixing either is unsafe: jaxlib 0.10.2 was seen to run, after a line of warning, a CPU program
+    that was compiled for instructions which the processor lacks. A home may be shared by machines.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
+    return Path(base) / "convergence-lab" / f"jax-{jaxlib.__version__}-{kind}"
+
+
+def widths_file() -> Path | None:
+    """Where measured lane widths are remembered: in the cache's folder, if there is one."""
+    folder = _setting("jax_compilation_cache_dir")
+    if not _setting("jax_enable_compilation_cache") or folder is None or "://" in folder:
+        return None
+    return Path(folder) / WIDTHS_FILE
+
+
+def use_deterministic_operations() -> None:
+    """Has XLA choose, on a GPU, only operations that give the same bits every time.
+
+    It also ends autotuning, which picks kernels by a race and so may pick others after a restart.
+    XLA_FLAGS that speak of it themselves are left alone. Elsewhere than on a GPU nothing changes.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _DETERMINISTIC not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_DETERMINISTIC}=true".strip()
+
+
+def operations_are_deterministic() -> bool:
+    """Whether XLA was told so, by `use_deterministic_operations` or by the user's XLA_FLAGS."""
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    return any(flag in flags for flag in (f"--{_DETERMINISTIC}=true", f"--{_DETERMINISTIC}"))
+
+
+def _processor() -> str:
+    """What tells processors apart: the instructions they know, where the system lists them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    known = [line for line in lines if line.startswith(("flags", "Features"))]
+    return f"{platform.machine()} {platform.processor()} {known[:1]}"
+
+
+def _why_not_writable(folder: Path) -> str | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+
+
+def _setting(name: str) -> Any:
+    """JAX's configuration declares its attributes at run time, unseen by a type checker."""
+    return getattr(jax.config, name)

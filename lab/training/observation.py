@@ -1,0 +1,116 @@
+"""What one training step of a member computes on the way, for the eye."""
+
+import enum
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.models import build_model
+from lab.randomness import Stream, batch_indices, member_key, step_key
+from lab.specs import CohortSpec
+from lab.training.forward import Dropout, make_forward
+from lab.training.member import Member, MemberState
+from lab.training.objectives import objective
+from lab.training.resident import Examples, to_inputs
+from lab.words import Precision
+
+
+class Value(enum.Enum):
+    """What can be asked of a step, all of it at the parameters before the step."""
+
+    LOSS = "loss"  # of the batch
+    BATCH = "batch"  # indices into the training split
+    PARAMS = "params"
+    GRADIENTS = "gradients"  # before any clipping
+    UPDATES = "updates"  # what the step adds to the parameters
+    ACTIVATIONS = "activations"  # the output of every layer on the batch
+    OPTIMIZER = "optimizer"
+
+
+Observe = Callable[[MemberState, Examples], dict[str, Any]]
+
+
+def make_observe(
+    cohort: CohortSpec, member: Member, classes: int, values: Collection[Value]
+) -> Observe:
+    """`observe(state, train)` gives a tree of arrays for each value's name; no member axis.
+
+    Loss and gradients are computed as `make_member` does, beside it; a test holds them together.
+    """
+    module = build_model(cohort.model, classes)
+    task = objective(cohort.data.task)
+    forward = make_forward(module, cohort.precision)
+
+    def dropout_of(state: MemberState) -> Dropout | None:
+        if state.hyperparameters.dropout is None:
+            return None
+        key = step_key(cohort.seed, Stream.DROPOUT, state.member, state.step)
+        return Dropout(key, state.hyperparameters.dropout)
+
+    def loss(params: Any, state: MemberState, batch: Examples) -> jax.Array:
+        logits, _ = forward.train(
+            params, state.batch_stats, to_inputs(batch.inputs), dropout_of(state)
+        )
+        value = task.loss(logits, batch.targets)
+        smoothing = state.hyperparameters.label_smoothing
+        if smoothing is not None:
+            value += smoothing * task.smoothing(logits, batch.targets)
+        return value
+
+    def activations(state: MemberState, batch: Examples) -> Any:
+        variables: Any = {"params": state.params, "batch_stats": state.batch_stats}
+        inputs, drop = to_inputs(batch.inputs), dropout_of(state)
+        if cohort.precision is Precision.BFLOAT16:
+            variables["params"], inputs = jax.tree.map(
+                lambda leaf: leaf.astype(jnp.bfloat16) if leaf.dtype == jnp.float32 else leaf,
+                (state.params, inputs),
+            )
+        asked: dict[str, Any] = (
+            {} if drop is None else {"dropout": drop.rate, "rngs": {"dropout": drop.key}}
+        )
+        with jax.numpy_dtype_promotion("standard"):
+            _, seen = module.apply(
+                variables,
+                inputs,
+                train=True,
+                capture_intermediates=True,
+                mutable=["batch_stats", "intermediates"],
+                **asked,
+            )
+        return seen["intermediates"]
+
+    def observe(state: MemberState, train: Examples) -> dict[str, Any]:
+        batch = member.draw(state, train)
+        found: dict[str, Any] = {}
+        if {Value.LOSS, Value.GRADIENTS} & set(values):
+            found["loss"], found["gradients"] = jax.value_and_grad(loss)(state.params, state, batch)
+        if Value.BATCH in values:
+            key = member_key(cohort.seed, Stream.ORDER, state.member)
+            found["batch"] = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
+        if Value.PARAMS in values:
+            found["params"] = state.params
+        if Value.UPDATES in values:
+            after = member.learn(state, batch).params
+            found["updates"] = jax.tree.map(jnp.subtract, after, state.params)
+        if Value.ACTIVATIONS in values:
+            found["activations"] = activations(state, batch)
+        if Value.OPTIMIZER in values:
+            found["optimizer"] = state.opt_state
+        return {value.value: found[value.value] for value in values}
+
+    return observe
+
+
+def named(step: int, observed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Arrays by names as `step-000100/gradients/head/kernel`; bfloat16 becomes float32."""
+    names = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(dict(observed)):
+        where = jax.tree_util.keystr(path, simple=True, separator="/")
+        if where == "activations/__call__/0":
+            where = "activations/logits"
+        array = np.asarray(leaf.astype(jnp.float32) if leaf.dtype == jnp.bfloat16 else leaf)
+        names[f"step-{step:06d}/{where.removesuffix('/__call__/0')}"] = array
+    return names

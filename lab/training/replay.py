@@ -1,0 +1,202 @@
+"""One member out of a run, again: checked against the record, with all that it computes on the way.
+
+    from lab.training.replay import Value, replay
+
+    again = replay("runs/unet_size-1a2b3c4d", "small", 47, steps=(100,), values=(Value.GRADIENTS,))
+    assert again.difference is None
+    again.values["step-000100/gradients/head/kernel"]
+
+A member's bits depend on its address and on the width of its block alone, so it is trained in one
+block of the recorded width, in its first lane; whoever comes after it in the queue fills the rest.
+"""
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.data.loading import load
+from lab.errors import UsageError
+from lab.records.paths import RunPaths
+from lab.records.reader import read_study
+from lab.records.store import read_environment
+from lab.specs import CohortSpec, StudySpec
+from lab.training.comparison import compare, read_member, require_steps_taken
+from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicated
+from lab.training.member import MemberInfo, MemberState
+from lab.training.observation import Observe, Value, make_observe, named
+from lab.training.planning import CohortPlan, plan_study
+from lab.training.resident import Resident, make_resident
+from lab.words import Outcome
+
+BITS_DEPEND_ON = ("jax", "jaxlib", "flax", "optax")
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """What came of it. `values` is empty unless some were asked for and all agrees.
+
+    `difference` says where the replay first leaves the record, or is None; `stepwise` whether the
+    program of single steps, which the values come from, kept to the bits of the one that trains
+    (None where it was not run).
+    """
+
+    cohort: str
+    member: int
+    outcome: Outcome
+    step: int  # of the hit, the divergence, or the budget's end
+    agreeing: int
+    evaluations: int
+    difference: str | None
+    values: Mapping[str, np.ndarray]
+    stepwise: bool | None
+
+
+def replay(
+    run: str | Path,
+    cohort: str,
+    member: int,
+    *,
+    steps: Collection[int] = (),
+    values: Collection[Value] = tuple(Value),
+    data_dir: Path | None = None,
+) -> Replay:
+    """Trains the member once more, as far as it got; nothing in the run folder is touched.
+
+    At each of `steps` (0 is before the first) `values` are kept, as they are before that step.
+    They come from a program of single steps, mapped over the same width, that sets out from the
+    training program's state after every evaluation; XLA may round it otherwise than the loop of
+    steps that it compiles for training, and `stepwise` says whether it did here.
+
+    UsageError for a member that the run does not hold whole, for other data, for other versions
+    of what the last digits depend on, and for steps that it never took.
+    """
+    paths = RunPaths(Path(run))
+    spec = _cohort(read_study(paths.root), paths, cohort)
+    environment = read_environment(paths)
+    _require_same_versions(environment)
+    record = read_member(paths, spec, member)
+    require_steps_taken(spec, record, member, steps)
+    data = load(spec.data, data_dir)
+    (plan,) = plan_study(
+        StudySpec("replay", (spec,), ()),
+        {spec.data: data},
+        None,
+        None,
+        {cohort: environment.get("cohorts", {}).get(cohort, {})},
+    )
+    observe = make_observe(spec, plan.member, data.classes, values) if steps else None
+    follower = _Follower(plan, make_resident(data), member, observe)
+    infos, kept = [], {}
+    for evaluation in range(record.evaluations):
+        first = evaluation * spec.eval_every
+        wanted = [step for step in steps if first <= step < first + spec.eval_every]
+        info, found = follower.advance(first, wanted)
+        infos.append(info)
+        kept.update(found)
+        if info.ended:
+            break
+    agreeing, difference = compare(spec, record, infos)
+    return Replay(
+        cohort=cohort,
+        member=member,
+        outcome=record.outcome,
+        step=record.step,
+        agreeing=agreeing,
+        evaluations=record.evaluations,
+        difference=difference,
+        values=kept if difference is None else {},
+        stepwise=follower.stepwise,
+    )
+
+
+class _Follower:
+    """The member in lane 0, evaluation by evaluation."""
+
+    def __init__(
+        self, plan: CohortPlan, data: Resident, member: int, observe: Observe | None
+    ) -> None:
+        devices = jax.devices()[:1]
+        width = plan.layout.width
+        self._data = jax.device_put(data, replicated(devices))
+        program: LaneProgram = make_lanes(plan.member, plan.cohort, Layout(1, width), 1, devices)
+        start = program.empty()._replace(taken_B=jnp.array([member], jnp.int32))
+        self._lanes: Lanes = jax.device_put(start, program.sharding)
+        self._advance = program.compile(self._data).advance
+        members = jnp.arange(member, member + width, dtype=jnp.int32)
+        self._init = lambda: jax.jit(jax.vmap(plan.member.init))(members)
+        self._step = jax.jit(jax.vmap(plan.member.step, (0, None)))
+        self._observe = None if observe is None else jax.jit(jax.vmap(observe, (0, None)))
+        self.stepwise: bool | None = None
+
+    def advance(
+        self, first: int, wanted: Sequence[int]
+    ) -> tuple[MemberInfo, dict[str, np.ndarray]]:
+        """The next evaluation, and the values of the steps wanted; `first` is the step now."""
+        before = self._init() if first == 0 and wanted else self._lanes.states
+        self._lanes, trace = self._advance(self._lanes, self._data)
+        info: MemberInfo = jax.tree.map(lambda leaf: leaf[0, 0], jax.device_get(trace.info))
+        return info, self._look(before, first, wanted) if wanted else {}
+
+    def _look(
+        self, states: MemberState, first: int, wanted: Sequence[int]
+    ) -> dict[str, np.ndarray]:
+        """Goes the same steps one by one, and looks whether it comes to the same state."""
+        assert self._observe is not None
+        found: dict[str, np.ndarray] = {}
+        end = self._lanes.states
+        for step in range(first, int(end.step[0])):
+            if step in wanted:
+                observed = self._observe(states, self._data.train)
+                found |= named(step, jax.tree.map(lambda leaf: leaf[0], observed))
+            states = self._step(states, self._data.train)
+        same = _same_bits(_learnt(states), _learnt(end))
+        self.stepwise = same if self.stepwise is None else self.stepwise and same
+        return found
+
+
+def _learnt(states: MemberState) -> Any:
+    return jax.tree.map(lambda leaf: leaf[0], (states.params, states.batch_stats, states.opt_state))
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    return all(
+        np.asarray(mine).tobytes() == np.asarray(theirs).tobytes()
+        for mine, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    )
+
+
+def _cohort(study: StudySpec, paths: RunPaths, name: str) -> CohortSpec:
+    names = [cohort.name for cohort in study.cohorts]
+    if name not in names:
+        raise UsageError(f"{paths.root} has no cohort {name!r}: pass one of {', '.join(names)}")
+    return study.cohort(name)
+
+
+def _require_same_versions(environment: Mapping[str, Any]) -> None:
+    """Of every session, for the member may have been trained in any."""
+    here = {name: importlib.metadata.version(name) for name in BITS_DEPEND_ON}
+    for session in environment.get("sessions", []):
+        for name, now in here.items():
+            then = session["versions"].get(name)
+            if then != now:
+                raise UsageError(
+                    f"the run was made with {name} {then}, and this is {now}, which rounds "
+                    f"otherwise: install {name}=={then}"
+                )
+        was, is_ = _kind(session["devices"][0]), _kind(str(jax.devices()[0]))
+        if was != is_:
+            raise UsageError(
+                f"the run was made on {was}, and this is {is_}, which rounds otherwise: replay it "
+                f"on {was}"
+            )
+
+
+def _kind(device: str) -> str:
+    """The name of a device without its number."""
+    return device.rstrip("0123456789").rstrip("_:")
