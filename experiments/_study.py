@@ -20,6 +20,7 @@ from lab.records.store import RunFolder, read_environment, read_json
 from lab.reports import text
 from lab.reports.report import write_report
 from lab.specs import DataSpec, StudySpec
+from lab.training.compilation import operations_are_deterministic
 from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
 from lab.training.runner import Stopped, run
@@ -66,6 +67,7 @@ def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:
         },
         "platform": platform.platform(),
         "devices": [str(device) for device in jax.devices()],
+        "deterministic": operations_are_deterministic(),
         "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
     }
 
@@ -76,7 +78,8 @@ def layout_line(plan: CohortPlan) -> str:
     return (
         f"Lanes      {plan.cohort.name}: {layout.lanes} lanes, {layout.blocks} "
         f"{'block' if layout.blocks == 1 else 'blocks'} of {layout.width}, on {devices} "
-        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind})"
+        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind}); width "
+        f"{plan.lane_width_chosen}"
     )
 
 

@@ -1,6 +1,7 @@
 """What a step costs."""
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +11,29 @@ from lab.training.member import Member
 from lab.training.resident import Examples
 
 
-def flops_per_step(member: Member, train: Split, batch_size: int) -> float:
-    """Floating-point operations of one training step of one member, as XLA counts them.
+class StepCost(NamedTuple):
+    """Of one training step of one member, from shapes alone: nothing compiled, nothing computed."""
+
+    flops: float
+    moved_bytes: float  # all arrays of the step, before XLA fuses operations
+    state_bytes: int  # what a member holds from step to step
+
+
+def step_cost(member: Member, train: Split, batch_size: int) -> StepCost:
+    """The cost as XLA counts it on the program before optimisation, on any device the same.
 
     Forward and backward pass, normalisation, loss and optimizer; evaluation is left out, and so is
-    the drawing of the batch, which XLA would count though it is all integers. Counted on the
-    program before optimisation, so that it does not depend on the device or the number of lanes.
+    the drawing of the batch, which XLA would count though it is all integers.
     """
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
-    batch = jax.eval_shape(Examples, train.inputs[:1], train.targets[:1])
     batch = jax.tree.map(
-        lambda one: jax.ShapeDtypeStruct((batch_size, *one.shape[1:]), one.dtype), batch
+        lambda one: jax.ShapeDtypeStruct((batch_size, *one.shape[1:]), one.dtype),
+        jax.eval_shape(Examples, train.inputs[:1], train.targets[:1]),
     )
     analysis: Any = jax.jit(member.learn).lower(state, batch).cost_analysis()
-    return float(analysis["flops"])
+    leaves = jax.tree.leaves(state)
+    return StepCost(
+        flops=float(analysis["flops"]),
+        moved_bytes=float(analysis["bytes accessed"]),
+        state_bytes=sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves),
+    )

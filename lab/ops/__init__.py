@@ -6,13 +6,15 @@ leading member axis leaves dense. `on_lab_ops` puts them into a function as it s
 """
 
 from lab.ops.activations import relu6
-from lab.ops.choices import Choose, choose, recorded
+from lab.ops.choices import Choose, Form, Operation, choose, recorded
 from lab.ops.interpretation import chosen_here, on_lab_ops, operations_of
 from lab.ops.normalisation import fast_batch_norm
 from lab.ops.resize import depth_to_space, upsample_nearest
 
 __all__ = [
     "Choose",
+    "Form",
+    "Operation",
     "choose",
     "chosen_here",
     "depth_to_space",

@@ -1,10 +1,16 @@
 """Lanes on disk, so that an interrupted study goes on where it stood."""
 
 import contextlib
+import errno
+import functools
+import logging
+import os
 import shutil
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,6 +32,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         """Makes the folder."""
+        _quiet_orbax()
         self.folder = folder
         self._saved: int | None = None
         with self._explained("read"):
@@ -130,4 +137,21 @@ def _sums(lanes: Lanes) -> dict[str, int]:
 
 
 def _reason(error: Exception) -> str:
+    full = os.strerror(errno.ENOSPC)
+    if full in str(error):
+        return full
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+@functools.cache
+def _quiet_orbax() -> None:
+    """Keeps its errors off the screen, tracebacks of its threads: all of them are raised too."""
+    logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+    hook = sys.unraisablehook
+
+    def shown(unraisable: Any) -> None:
+        """After a failed save its storage calls an event loop that is closed, a hundred times."""
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            hook(unraisable)
+
+    sys.unraisablehook = shown

@@ -1,17 +1,10 @@
-"""Which devices lanes run on, how many lanes, and what memory there is for them."""
+"""Which devices lanes run on, and what memory there is for them."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-
-from lab.errors import UsageError
-from lab.specs import CohortSpec
-
-LANES_PER_CPU_DEVICE = 8
-"""More gain nothing on a CPU: a member-step costs the same from four lanes on, and long queues
-keep lanes full to the end."""
 
 
 def use_all_cores() -> None:
@@ -32,31 +25,11 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def choose_lanes(asked: int | None, members: int) -> int:
-    """The lane width: `asked`, or by rule; never more than `members` by rule."""
-    if asked is not None:
-        if asked <= 0:
-            raise UsageError(
-                f"lanes is {asked}; it must be positive: pass --lanes=auto or a number"
-            )
-        return asked
-    if jax.default_backend() != "cpu":
-        return members
-    return min(members, LANES_PER_CPU_DEVICE * jax.device_count())
-
-
-def choose_devices(lanes: int) -> list[jax.Device]:
-    """As many devices as divide the lanes evenly."""
+def choose_devices(blocks: int) -> list[jax.Device]:
+    """As many devices as divide the blocks evenly."""
     devices = jax.devices()
-    shards = next(count for count in range(len(devices), 0, -1) if lanes % count == 0)
+    shards = next(count for count in range(len(devices), 0, -1) if blocks % count == 0)
     return devices[:shards]
-
-
-def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: float) -> int:
-    """So many that a dispatch takes about a second or two: short for the eye, long for the host."""
-    flops_per_dispatch = 4e10 if jax.default_backend() == "cpu" else 4e12
-    per_evaluation = lanes * cohort.eval_every * max(flops_per_step, 1.0)
-    return max(1, min(cohort.evaluations, round(flops_per_dispatch / per_evaluation)))
 
 
 def available_bytes(devices: Sequence[jax.Device]) -> int | None:

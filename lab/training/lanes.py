@@ -12,7 +12,7 @@ depend on the width of a block, and on no other number here.
 import concurrent.futures
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -102,6 +102,7 @@ def make_lanes(
     layout: Layout,
     evaluations: int,
     devices: Sequence[jax.Device],
+    compiler_options: Mapping[str, str] | None = None,
 ) -> LaneProgram:
     """The blocks must be a multiple of the number of devices.
 
@@ -169,7 +170,7 @@ def make_lanes(
             programs = list(pool.map(one, devices, _split(data, devices)))
         return Compiled(functools.partial(run, programs), programs[0].memory_analysis())
 
-    jitted = jax.jit(shard)
+    jitted = jax.jit(shard, compiler_options=dict(compiler_options or {}))
     return LaneProgram(
         empty=jax.jit(empty, out_shardings=sharding),
         advance=functools.partial(run, [jitted] * len(devices)),

@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from lab.costs import flops_per_step
+from lab.costs import step_cost
 from lab.data.loading import DataArrays
 from lab.errors import UsageError
 from lab.models import check_image_shape, count_parameters
+from lab.ops import Form, Operation, chosen_here, recorded
 from lab.specs import CohortSpec, DataSpec, StudySpec
-from lab.training.devices import choose_devices, choose_lanes
+from lab.training.compilation import compiler_options, widths_file
+from lab.training.devices import choose_devices
 from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
+from lab.training.resident import make_resident
+from lab.training.tuning import choose_layout
 
-WIDTH_ON_CPU = 8
-"""A member-step of an MLP costs the same from four lanes of a block on; wider gains nothing."""
 FLOPS_PER_SECOND = {"cpu": 3e10}
 """A guess good enough to choose how long a dispatch is; other backends get FLOPS_ELSEWHERE."""
 FLOPS_ELSEWHERE = 3e12
@@ -28,6 +31,19 @@ LONG_DISPATCH = 30.0
 PARTS = 1000
 """Dispatches that a cohort may take, where LONG_DISPATCH allows."""
 ROWS_PER_PART = 1_000_000
+FACTS = frozenset(
+    (
+        "flops_per_step",
+        "lanes",
+        "lane_width",
+        "lane_width_chosen",
+        "evaluations_per_dispatch",
+        "operations",
+        "compiler_options",
+        "data_digest",
+    )
+)
+"""What a run goes on with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +54,10 @@ class CohortPlan:
     member: Member
     devices: tuple[jax.Device, ...]
     layout: Layout
+    lane_width_chosen: str
     evaluations_per_dispatch: int
+    operations: Mapping[str, str]
+    compiler_options: Mapping[str, str]
     parameters: int
     flops_per_step: float
     data_digest: str
@@ -50,8 +69,11 @@ class CohortPlan:
             "flops_per_step": self.flops_per_step,
             "lanes": self.layout.lanes,
             "lane_width": self.layout.width,
+            "lane_width_chosen": self.lane_width_chosen,
             "devices": len(self.devices),
             "evaluations_per_dispatch": self.evaluations_per_dispatch,
+            "operations": dict(self.operations),
+            "compiler_options": dict(self.compiler_options),
             "data_digest": self.data_digest,
         }
 
@@ -63,61 +85,82 @@ def plan_study(
     width: int | None,
     before: Mapping[str, Mapping[str, Any]],
 ) -> tuple[CohortPlan, ...]:
-    """A plan for each cohort; `lanes` and `width` None mean by rule.
+    """A plan for each cohort; `lanes` and `width` None mean auto.
 
-    `before` holds the facts of the session that is gone on with, or nothing. Another width rounds
-    differently, and training enlarges the difference, so a run keeps the layout it began with;
-    UsageError when another is asked. Devices may be others: they change no bit.
+    `before` holds the facts of the session that is gone on with, or nothing. Another width, another
+    form of an operation round differently, and training enlarges the difference, so a run keeps
+    what it began with; UsageError when another is asked. Devices may be others: they change no bit.
     """
     digests = {spec: _digest(arrays) for spec, arrays in data.items()}
-    plans = [
-        _plan_cohort(cohort, data[cohort.data], digests[cohort.data], lanes, width)
-        for cohort in study.cohorts
-    ]
+    for cohort in study.cohorts:
+        if cohort.name in before:
+            _require_as_before(cohort, digests[cohort.data], lanes, width, before[cohort.name])
     return tuple(
-        _as_before(plan, lanes, width, before[plan.cohort.name])
-        if plan.cohort.name in before
-        else plan
-        for plan in plans
+        _plan_cohort(
+            cohort,
+            data[cohort.data],
+            digests[cohort.data],
+            before.get(cohort.name) or _first_facts(cohort, data[cohort.data], lanes, width),
+        )
+        for cohort in study.cohorts
     )
 
 
+def _first_facts(
+    cohort: CohortSpec, data: DataArrays, lanes: int | None, width: int | None
+) -> dict[str, Any]:
+    """What a run that begins decides: by rule, or by measurement."""
+    shape = _input_shape(cohort, data)
+    operations: dict[str, str] = {}
+
+    def noted(operation: Operation) -> Form:
+        form = chosen_here(operation)
+        operations[str(operation)] = form.value
+        return form
+
+    member = make_member(cohort, shape, data.classes, noted)
+    cost = step_cost(member, data.train, cohort.batch_size)
+    state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
+    jax.eval_shape(member.evaluate, state, jax.eval_shape(lambda: make_resident(data).validation))
+    options = compiler_options(operations)
+    choice = choose_layout(member, cohort, data, cost, lanes, width, widths_file(), options)
+    layout = choice.layout
+    return {
+        "flops_per_step": cost.flops,
+        "lanes": layout.lanes,
+        "lane_width": layout.width,
+        "lane_width_chosen": choice.reason.value,
+        "evaluations_per_dispatch": evaluations_per_dispatch(cohort, layout.lanes, cost.flops),
+        "operations": operations,
+        "compiler_options": options,
+    }
+
+
 def _plan_cohort(
-    cohort: CohortSpec, data: DataArrays, digest: str, lanes: int | None, width: int | None
+    cohort: CohortSpec, data: DataArrays, digest: str, facts: Mapping[str, Any]
 ) -> CohortPlan:
-    shape = tuple(int(size) for size in data.train.inputs.shape[1:])
-    check_image_shape(cohort.model, shape)
-    member = make_member(cohort, shape, data.classes)
-    flops = flops_per_step(member, data.train, cohort.batch_size)
-    layout = layout_by_rule(choose_lanes(lanes, cohort.members), width)
+    shape = _input_shape(cohort, data)
+    layout = Layout(facts["lanes"] // facts["lane_width"], facts["lane_width"])
+    choose = recorded(facts["operations"], chosen_here)
     return CohortPlan(
         cohort=cohort,
-        member=member,
+        member=make_member(cohort, shape, data.classes, choose),
         devices=tuple(choose_devices(layout.blocks)),
         layout=layout,
-        evaluations_per_dispatch=evaluations_per_dispatch(cohort, layout.lanes, flops),
+        lane_width_chosen=facts["lane_width_chosen"],
+        evaluations_per_dispatch=facts["evaluations_per_dispatch"],
+        operations=facts["operations"],
+        compiler_options=facts["compiler_options"],
         parameters=count_parameters(cohort.model, shape, data.classes),
-        flops_per_step=flops,
+        flops_per_step=facts["flops_per_step"],
         data_digest=digest,
     )
 
 
-def layout_by_rule(lanes: int, width: int | None) -> Layout:
-    """Blocks of `width`, or by rule; UsageError when `width` does not divide the lanes.
-
-    By rule every device gets as many lanes, in one block on accelerators.
-    """
-    if width is not None:
-        if width <= 0 or lanes % width:
-            raise UsageError(
-                f"lane_width is {width}; it must divide the {lanes} lanes: pass --lane_width=auto, "
-                f"or --lanes={max(width, 1) * math.ceil(lanes / max(width, 1))}"
-            )
-        return Layout(lanes // width, width)
-    each = lanes // len(choose_devices(lanes))
-    most = WIDTH_ON_CPU if jax.default_backend() == "cpu" else each
-    width = max(size for size in range(1, min(most, each) + 1) if each % size == 0)
-    return Layout(lanes // width, width)
+def _input_shape(cohort: CohortSpec, data: DataArrays) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in data.train.inputs.shape[1:])
+    check_image_shape(cohort.model, shape)
+    return shape
 
 
 def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: float) -> int:
@@ -135,19 +178,23 @@ def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: flo
     return max(1, round(min(asked, most)))
 
 
-def _as_before(
-    plan: CohortPlan, lanes: int | None, width: int | None, before: Mapping[str, Any]
-) -> CohortPlan:
-    name = plan.cohort.name
-    missing = plan.facts().keys() - before.keys()
+def _require_as_before(
+    cohort: CohortSpec,
+    digest: str,
+    lanes: int | None,
+    width: int | None,
+    before: Mapping[str, Any],
+) -> None:
+    name = cohort.name
+    missing = FACTS - before.keys()
     if missing:
         raise UsageError(
             f"environment.json lacks {', '.join(sorted(missing))} of cohort {name!r}, so this run "
             "cannot be gone on with: pass another --out"
         )
-    if before["data_digest"] != plan.data_digest:
+    if before["data_digest"] != digest:
         raise UsageError(
-            f"data set {plan.cohort.data.name} is not the one this run began with: pass the "
+            f"data set {cohort.data.name} is not the one this run began with: pass the "
             "--data_dir that holds it, or another --out"
         )
     for asked, there, flag, said in (
@@ -159,14 +206,6 @@ def _as_before(
                 f"cohort {name!r} began with {there} {said}, and {asked} were asked: pass "
                 f"--{flag}={there}, or another --out"
             )
-    layout = Layout(before["lanes"] // before["lane_width"], before["lane_width"])
-    return dataclasses.replace(
-        plan,
-        layout=layout,
-        devices=tuple(choose_devices(layout.blocks)),
-        evaluations_per_dispatch=before["evaluations_per_dispatch"],
-        flops_per_step=before["flops_per_step"],
-    )
 
 
 def _digest(data: DataArrays) -> str:

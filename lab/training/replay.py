@@ -124,13 +124,17 @@ class _Follower:
         devices = jax.devices()[:1]
         width = plan.layout.width
         self._data = jax.device_put(data, replicated(devices))
-        program: LaneProgram = make_lanes(plan.member, plan.cohort, Layout(1, width), 1, devices)
+        program: LaneProgram = make_lanes(
+            plan.member, plan.cohort, Layout(1, width), 1, devices, plan.compiler_options
+        )
         start = program.empty()._replace(taken_B=jnp.array([member], jnp.int32))
         self._lanes: Lanes = jax.device_put(start, program.sharding)
         self._advance = program.compile(self._data).advance
         members = jnp.arange(member, member + width, dtype=jnp.int32)
         self._init = lambda: jax.jit(jax.vmap(plan.member.init))(members)
-        self._step = jax.jit(jax.vmap(plan.member.step, (0, None)))
+        self._step = jax.jit(
+            jax.vmap(plan.member.step, (0, None)), compiler_options=dict(plan.compiler_options)
+        )
         self._observe = None if observe is None else jax.jit(jax.vmap(observe, (0, None)))
         self.stepwise: bool | None = None
 

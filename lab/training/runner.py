@@ -184,6 +184,7 @@ class _CohortRun:
             plan.layout,
             plan.evaluations_per_dispatch,
             plan.devices,
+            plan.compiler_options,
         )
         self._data = data
         self._checkpoints = Checkpoints(folder.paths.checkpoints(plan.cohort.name))

@@ -22,7 +22,13 @@ from lab.training.member import Member, MemberState
 from lab.training.resident import Examples, make_resident
 
 
-def measured_speed(member: Member, data: DataArrays, width: int, seconds: float = 0.3) -> float:
+def measured_speed(
+    member: Member,
+    data: DataArrays,
+    compiler_options: Mapping[str, str],
+    width: int,
+    seconds: float = 0.3,
+) -> float:
     """Member-steps per second of `width` lanes mapped together on one device, by its best try."""
     train = make_resident(data).train
 
@@ -31,7 +37,11 @@ def measured_speed(member: Member, data: DataArrays, width: int, seconds: float 
         return jax.lax.fori_loop(0, steps, lambda _, states: step(states), states)
 
     states = jax.jit(jax.vmap(member.init))(jnp.arange(width, dtype=jnp.int32))
-    compiled = jax.jit(run).lower(states, train, jnp.int32(1)).compile()
+    compiled = (
+        jax.jit(run, compiler_options=dict(compiler_options))
+        .lower(states, train, jnp.int32(1))
+        .compile()
+    )
 
     def taken(steps: int) -> float:
         started = time.perf_counter()

@@ -10,18 +10,17 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from lab.costs import StepCost
 from lab.data.loading import DataArrays
 from lab.errors import UsageError
 from lab.specs import CohortSpec
 from lab.training.devices import available_bytes, choose_devices
 from lab.training.lanes import Layout
 from lab.training.member import Member
-from lab.training.resident import Examples
 from lab.training.speeds import Speeds, measured_speed, program_digest
 
 CACHED_BYTES = 2**27
@@ -82,37 +81,15 @@ class Choice:
         return f"lanes {self.layout.lanes} in blocks of {self.layout.width}, {self.reason.value}"
 
 
-class StepCost(NamedTuple):
-    """Of one member, from shapes alone: nothing is compiled, nothing computed."""
-
-    flops: float
-    moved_bytes: float  # all arrays of a training step, before XLA fuses operations
-    state_bytes: int
-
-
-def step_cost(member: Member, cohort: CohortSpec, data: DataArrays) -> StepCost:
-    """What a training step takes."""
-    state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
-    batch = jax.tree.map(
-        lambda one: jax.ShapeDtypeStruct((cohort.batch_size, *one.shape[1:]), one.dtype),
-        jax.eval_shape(Examples, data.train.inputs[:1], data.train.targets[:1]),
-    )
-    analysis: Any = jax.jit(member.learn).lower(state, batch).cost_analysis()
-    leaves = jax.tree.leaves(state)
-    return StepCost(
-        flops=float(analysis["flops"]),
-        moved_bytes=float(analysis["bytes accessed"]),
-        state_bytes=sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves),
-    )
-
-
 def choose_layout(
     member: Member,
     cohort: CohortSpec,
     data: DataArrays,
+    cost: StepCost,
     asked_lanes: int | None,
     asked_width: int | None,
     remembered: Path | None,
+    compiler_options: Mapping[str, str],
 ) -> Choice:
     """Lanes and their blocks; None asked means auto. `remembered` is a file of measured speeds.
 
@@ -122,7 +99,6 @@ def choose_layout(
     """
     _require_possible(asked_lanes, asked_width)
     devices = jax.devices()
-    cost = step_cost(member, cohort, data)
     free = available_bytes(devices)
     if free is not None:
         _require_states(cohort, cost, asked_lanes or asked_width or 1, free)
@@ -138,7 +114,7 @@ def choose_layout(
         working = cost.moved_bytes / WORKING_SHARE + 2 * LANE_COPIES * cost.state_bytes
         limit = max(1, min(limit, int(free / len(devices) / working)))
     speeds = Speeds(remembered, program_digest(cohort, data))
-    measure = functools.partial(measured_speed, member, data)
+    measure = functools.partial(measured_speed, member, data, compiler_options)
     width, reason = choose_width(cohort, cost, limit, speeds, measure)
     if asked_lanes is None:
         return Choice(Layout(min(len(devices), cohort.members), width), reason)

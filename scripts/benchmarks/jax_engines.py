@@ -1,12 +1,9 @@
 """The lab's lanes, and JAX as a user would map it: the same member, compiled in three ways."""
 
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,19 +12,16 @@ from flax.traverse_util import flatten_dict
 from benchmarks.engine import Engine
 from benchmarks.work import Work
 from benchmarks.workloads import STEPS_ON_XLA
-from lab.training.devices import choose_devices
+from lab.specs import StudySpec
 from lab.training.lanes import make_lanes, replicated
 from lab.training.member import Member, MemberState, make_member
+from lab.training.planning import CohortPlan, plan_study
 from lab.training.resident import make_resident
-from lab.training.tuning import Choice, choose_layout
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def lanes(work: Work) -> Engine:
     """The lab's own program: a dispatch is [refill, steps, evaluation] of all lanes, once."""
-    return _lanes(work, _member(work))
+    return _lanes(work, _plan(work))
 
 
 def lanes_on_xla(work: Work) -> Engine:
@@ -41,18 +35,16 @@ def lanes_on_xla(work: Work) -> Engine:
         eval_every=eval_every,
         budget_steps=work.cohort.budget_steps // eval_every * eval_every,
     )
-    member = _member(work)
-    slow = member._replace(
-        learn=on_flax_layers(member.learn), evaluate=on_flax_layers(member.evaluate)
+    short = dataclasses.replace(work, cohort=cohort)
+    plan = dataclasses.replace(_plan(short), member=on_flax_layers(short), compiler_options={})
+    return _lanes(short, plan)
+
+
+def _lanes(work: Work, plan: CohortPlan) -> Engine:
+    program = make_lanes(
+        plan.member, plan.cohort, plan.layout, 1, plan.devices, plan.compiler_options
     )
-    return _lanes(dataclasses.replace(work, cohort=cohort), slow)
-
-
-def _lanes(work: Work, member: Member) -> Engine:
-    chosen = _layout(work, member)
-    devices = choose_devices(chosen.layout.blocks)
-    program = make_lanes(member, work.cohort, chosen.layout, 1, devices)
-    data = jax.device_put(make_resident(work.data), replicated(devices))
+    data = jax.device_put(make_resident(work.data), replicated(plan.devices))
     now = program.empty()
     advance_once: Any = program.advance
 
@@ -74,27 +66,30 @@ def _lanes(work: Work, member: Member) -> Engine:
 
     facts = {
         **_facts(),
-        "lane_width": chosen.layout.width,
-        "lane_width_chosen": chosen.reason.value,
+        "lane_width": plan.layout.width,
+        "lane_width_chosen": plan.lane_width_chosen,
     }
     return Engine(
         compile_ahead, advance, weights, work.cohort.eval_every, facts, _accelerator_bytes
     )
 
 
-def _layout(work: Work, member: Member) -> Choice:
-    """The lab's own choice: it measures where a study is long, as this one is if told to `tune`."""
+def _plan(work: Work) -> CohortPlan:
+    """The lab's own: it measures widths where a study is long, as this one is if told to `tune`."""
     cohort = work.cohort
     if not work.facts.get("tune", False):
         cohort = dataclasses.replace(cohort, budget_steps=cohort.eval_every)
-    return choose_layout(member, cohort, work.data, work.lanes, None, None)
+    (plan,) = plan_study(
+        StudySpec("bench", (cohort,), ()), {cohort.data: work.data}, work.lanes, None, {}
+    )
+    return dataclasses.replace(plan, cohort=work.cohort)
 
 
 def jax_loop(work: Work) -> Engine:
     """A jitted step of one member on Flax's own layers, one member after another."""
-    member = _member(work)
+    member = on_flax_layers(work)
     examples = make_resident(work.data).train
-    step: Any = jax.jit(on_flax_layers(member.step), donate_argnums=0)
+    step: Any = jax.jit(member.step, donate_argnums=0)
     states = [_initial(member)(index) for index in range(work.lanes)]
     calls = 0
 
@@ -119,9 +114,9 @@ def jax_loop(work: Work) -> Engine:
 
 def jax_vmap(work: Work) -> Engine:
     """Plain `jax.vmap` of that step over all members: XLA's grouped convolutions."""
-    member = _member(work)
+    member = on_flax_layers(work)
     examples = make_resident(work.data).train
-    step: Any = jax.jit(jax.vmap(on_flax_layers(member.step), in_axes=(0, None)), donate_argnums=0)
+    step: Any = jax.jit(jax.vmap(member.step, in_axes=(0, None)), donate_argnums=0)
     states = jax.jit(jax.vmap(member.init))(jnp.arange(work.lanes, dtype=jnp.int32))
 
     def compile_ahead() -> None:
@@ -140,44 +135,10 @@ def jax_vmap(work: Work) -> Engine:
     )
 
 
-def on_flax_layers(function: Callable[P, T]) -> Callable[P, T]:
-    """The function with each convolution of its model left to XLA, as Flax does on its own."""
-
-    @functools.wraps(function)
-    def traced(*arguments: P.args, **options: P.kwargs) -> T:
-        with _flax_convolutions():
-            return function(*arguments, **options)
-
-    return traced
-
-
-@contextlib.contextmanager
-def _flax_convolutions() -> Iterator[None]:
-    """Takes the `conv_general_dilated` that `nn.Conv` was given away from it again."""
-
-    def intercept(
-        call: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        options: dict[str, Any],
-        context: nn.module.InterceptorContext,
-    ) -> Any:
-        layer = context.module
-        if (
-            isinstance(layer, nn.Conv)
-            and context.method_name == "__call__"
-            and layer.conv_general_dilated is not None
-        ):
-            plain = layer.clone(parent=None, name=None, conv_general_dilated=None)
-            return plain.apply(layer.variables, *arguments, **options)
-        return call(*arguments, **options)
-
-    with nn.intercept_methods(intercept):
-        yield
-
-
-def _member(work: Work) -> Member:
+def on_flax_layers(work: Work) -> Member:
+    """The member as Flax computes it by itself."""
     shape = tuple(int(size) for size in work.data.train.inputs.shape[1:])
-    return make_member(work.cohort, shape, work.data.classes)
+    return make_member(work.cohort, shape, work.data.classes, choose=None)
 
 
 def _initial(member: Member) -> Callable[[int], MemberState]:

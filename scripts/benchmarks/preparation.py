@@ -26,7 +26,7 @@ from benchmarks.workloads import (
     UNetOfSize,
     Workload,
 )
-from lab.costs import flops_per_step
+from lab.costs import step_cost
 from lab.data.loading import DataArrays, Split, load
 from lab.errors import UsageError
 from lab.models import build_model, count_parameters, example_input, match_unet_width
@@ -80,9 +80,9 @@ def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
         "parameters": parameters,
         "lanes": cohort.members,
         "batch_size": cohort.batch_size,
-        "flops_per_step": flops_per_step(
+        "flops_per_step": step_cost(
             make_member(cohort, shape, data.classes), data.train, cohort.batch_size
-        ),
+        ).flops,
         "bytes_per_step": moved,
         "matmul_flops_per_second": matmul_flops_per_second(),
         "copy_bytes_per_second": copy_bytes_per_second(held, cohort.members),

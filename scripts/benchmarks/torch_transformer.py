@@ -1,6 +1,7 @@
 """The twin of lab/models/transformer.py."""
 
 import functools
+import math
 
 import torch
 from torch import nn
@@ -23,7 +24,10 @@ class CausalAttention(nn.Module):
         b, t, d = x.shape
         projected = self.Dense_0(x).view(b, t, 3, self.heads, d // self.heads)
         q, k, v = projected.permute(2, 0, 3, 1, 4).unbind()
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        # Written out, because vmap runs scaled_dot_product_attention member by member.
+        scores = q @ k.transpose(-2, -1) / math.sqrt(d // self.heads)
+        hidden = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
+        mixed = scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
         return self.Dense_1(mixed.transpose(1, 2).reshape(b, t, d))
 
 

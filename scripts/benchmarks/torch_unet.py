@@ -18,6 +18,7 @@ class InvertedResidual(nn.Module):
         self.BatchNorm_0 = nn.BatchNorm2d(hidden)
         self.BatchNorm_1 = nn.BatchNorm2d(hidden)
         self.BatchNorm_2 = nn.BatchNorm2d(features)
+        self.BatchNorm_2.register_parameter("bias", None)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = functional.relu6(self.BatchNorm_0(self.Conv_0(x)))

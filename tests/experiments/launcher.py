@@ -13,6 +13,7 @@ stdout and stderr. `kill` ends the process by SIGKILL at the count-th time it co
     "checkpoint"   when Orbax has begun to save in the background
 """
 
+import functools
 import importlib
 import json
 import os
@@ -94,7 +95,7 @@ def die_at(place: str, count: int) -> None:
         case "checkpoint":
             Checkpoints.save = step(Checkpoints.save, before=False)
             run = runner.run
-            _study.run = lambda *all_of_it: run(*all_of_it, checkpoint_seconds=0.0)
+            _study.run = functools.partial(run, checkpoint_seconds=0.0)
 
 
 if __name__ == "__main__":

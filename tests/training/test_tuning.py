@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import easy_images, mlp_cohort
 
+from lab.costs import StepCost, step_cost
 from lab.errors import UsageError
 from lab.specs import CohortSpec, MLPSpec
 from lab.training import tuning
@@ -20,13 +21,11 @@ from lab.training.speeds import Speeds, measured_speed, program_digest
 from lab.training.tuning import (
     Choice,
     Reason,
-    StepCost,
     choose_layout,
     choose_width,
     divided,
     fastest,
     require_memory,
-    step_cost,
     width_by_rule,
 )
 
@@ -42,7 +41,9 @@ on_two_cpu_devices = pytest.mark.skipif(
 
 def chosen(lanes: int | None, width: int | None = None, cohort: CohortSpec | None = None) -> Choice:
     cohort = cohort or mlp_cohort(members=100)
-    return choose_layout(make_member(cohort, (4, 4, 1), 2), cohort, DATA, lanes, width, None)
+    member = make_member(cohort, (4, 4, 1), 2)
+    cost = step_cost(member, DATA.train, cohort.batch_size)
+    return choose_layout(member, cohort, DATA, cost, lanes, width, None, {})
 
 
 @on_two_cpu_devices
@@ -115,7 +116,7 @@ def test_a_network_too_large_for_one_lane_is_refused(memory: Callable[[int], Non
 
 @on_two_cpu_devices
 def test_auto_takes_no_more_than_fits(memory: Callable[[int], None]) -> None:
-    cost = step_cost(make_member(mlp_cohort(), (4, 4, 1), 2), mlp_cohort(), DATA)
+    cost = step_cost(make_member(mlp_cohort(), (4, 4, 1), 2), DATA.train, mlp_cohort().batch_size)
     memory(int(6 * (cost.moved_bytes / tuning.WORKING_SHARE + 4 * cost.state_bytes)))
     assert chosen(None).layout == Layout(2, 2)
     memory(2 * cost.state_bytes)
@@ -206,6 +207,14 @@ def test_it_is_measured_once_where_that_pays_and_remembered(tmp_path: Path) -> N
 
 
 @on_cpu
+def test_only_what_is_not_known_is_measured(tmp_path: Path) -> None:
+    speeds, timer = Speeds(tmp_path / "widths.json", "program"), Timer(2)
+    assert choose_width(LONG, HEAVY, 4, speeds, timer) == (2, Reason.MEASURED)
+    assert choose_width(LONG, HEAVY, 100, speeds, timer) == (2, Reason.MEASURED)
+    assert timer.asked == [1, 2, 4, 8, 16, 32]
+
+
+@on_cpu
 def test_a_short_study_is_not_held_up_by_measuring(tmp_path: Path) -> None:
     timer = Timer(8)
     chosen = choose_width(mlp_cohort(), SMALL, 100, Speeds(tmp_path / "w", "p"), timer)
@@ -239,5 +248,5 @@ def test_a_program_is_known_by_what_its_speed_depends_on() -> None:
 
 def test_a_width_is_measured_on_the_member_itself() -> None:
     cohort = mlp_cohort()
-    speed = measured_speed(make_member(cohort, (4, 4, 1), 2), DATA, 2, seconds=0.02)
+    speed = measured_speed(make_member(cohort, (4, 4, 1), 2), DATA, {}, 2, seconds=0.02)
     assert 10 < speed < 1e8
