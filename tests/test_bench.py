@@ -35,6 +35,7 @@ from lab.specs import (
     SGDSpec,
     TransformerSpec,
 )
+from lab.training.resident import to_inputs
 from lab.words import Task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,22 +101,25 @@ if HAS_TORCH:  # For their ports alone: to JAX they hold nothing that the others
     )
 
 
-@pytest.fixture(scope="module")
+@contextlib.contextmanager
 def smooth() -> Iterator[None]:
-    """The U-Net with tanh in place of ReLU6.
+    """Networks with tanh in place of ReLU and ReLU6.
 
-    Rounding puts an activation of one member in some forty on the other side of a kink, by which
+    Rounding puts an activation of one U-Net in some forty on the other side of a kink, by which
     the member's weights are 1e-3 apart two steps later, whichever engines are compared.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lab.models.unet.relu6", jax.numpy.tanh)
+        patch.setattr("flax.linen.relu", jax.numpy.tanh)
         if HAS_TORCH:
-            patch.setattr("torch.nn.functional.relu6", importlib.import_module("torch").tanh)
+            tanh = importlib.import_module("torch").tanh
+            patch.setattr("torch.nn.functional.relu6", tanh)
+            patch.setattr("torch.nn.functional.relu", tanh)
         yield
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def work(request, tmp_path_factory, smooth) -> Work:
+def work(request, tmp_path_factory) -> Work:
     """Little work of each family, as an engine reads it."""
     make_cohort, make_data, changes = FAMILIES[request.param]
     cohort = make_cohort(
@@ -141,7 +145,7 @@ def lenient() -> Iterator[None]:
 
 def trained(make_engine, work: Work) -> dict[str, np.ndarray]:
     """Weights of all members after `STEPS` steps each."""
-    with lenient():
+    with lenient(), smooth():
         engine: Engine = make_engine(work)
         engine.compile()
         done = 0
@@ -179,25 +183,30 @@ def test_engines_of_torch_train_alike(name, work, reference):
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="needs PyTorch: pip install -e '.[bench]'")
-def test_the_u_net_s_twin_has_its_kinks_too():
+def test_twins_in_torch_give_the_same_logits(work):
+    """With the activations that training is compared without; scales bring them to both kinks."""
     import torch
 
     from benchmarks.torch_nets import build_net, from_flax
 
-    cohort = toys.unet_cohort(members=1)
-    pictures = toys.easy_masks()
-    work = preparation.make_work(cohort, pictures, {})
-    images = pictures.train.inputs[:16].astype(np.float32) / 8  # Far beyond 6 and below 0.
-    params = unflatten_dict({name: array[0] for name, array in work.weights.items()}, sep="/")
-    logits, _ = build_model(cohort.model, 2).apply(
-        {"params": params}, images, train=True, mutable=["batch_stats"]
-    )
-    net = build_net(cohort.model, work.weights, (8, 8, 3), 2)
-    starts = from_flax(work.weights)
+    weights = {
+        name: array * 6 if name.endswith("scale") else array for name, array in work.weights.items()
+    }
+    inputs = work.data.train.inputs[:16]
+    params = unflatten_dict({name: array[0] for name, array in weights.items()}, sep="/")
+    with lenient():
+        logits, _ = build_model(work.cohort.model, work.data.classes).apply(
+            {"params": params}, to_inputs(inputs), train=True, mutable=["batch_stats"]
+        )
+    net = build_net(work.cohort.model, weights, inputs.shape[1:], work.data.classes)
+    starts = from_flax(weights)
     net.load_state_dict({name: start[0] for name, start in starts.items()}, strict=False)
+    stored = torch.from_numpy(inputs)
+    images = stored.ndim == 4
     with torch.no_grad():
-        twin = net(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()))
-    np.testing.assert_allclose(twin.numpy(), logits, rtol=1e-4, atol=1e-5)
+        twin = net(stored.permute(0, 3, 1, 2).float() / 255 if images else stored.long())
+    assert np.abs(logits).max() > 0.1
+    np.testing.assert_allclose(twin.numpy(), logits, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="needs PyTorch: pip install -e '.[bench]'")
@@ -300,6 +309,17 @@ def reporting(*events: dict, then: str) -> list[str]:
 COMPILED = {"event": "compiled", "compile_seconds": 2.5}
 FIRST = {"event": "first", "member_steps": 16, "seconds": 0.1}
 MEASURED = {"event": "measured", "member_steps_per_second": 8.0, "peak_bytes": 5, "repeats": 5}
+
+
+def test_lanes_that_hold_no_member_are_not_timed():
+    """Members of a budget of two evaluations end with the second."""
+    cohort = toys.mlp_cohort(members=2, target=NEVER, budget_steps=8)
+    with lenient():
+        engine = jax_engines.lanes(preparation.make_work(cohort, toys.easy_images(), {}))
+        engine.compile()
+        assert engine.advance(1) == 2 * cohort.eval_every
+        with pytest.raises(RuntimeError, match="a member has ended"):
+            engine.advance(1)
 
 
 def test_first_step_over_its_limit_is_a_bound_and_never_a_number():

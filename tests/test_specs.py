@@ -21,6 +21,7 @@ from lab.specs import (
     ContrastSpec,
     CosineSchedule,
     DataSpec,
+    DeepLinearSpec,
     InverseSquareRootSchedule,
     LAMBSpec,
     LionSpec,
@@ -30,12 +31,14 @@ from lab.specs import (
     NAdamSpec,
     ProdigySpec,
     RecipeSpec,
+    ResNetSpec,
     RMSPropSpec,
     ScheduleFreeSpec,
     SGDSpec,
     StepSchedule,
     StudySpec,
     TargetSpec,
+    TransformerSpec,
     UNetSpec,
     Varied,
     cohort_seeds,
@@ -59,6 +62,11 @@ MODELS = st.one_of(
     st.builds(UNetSpec, width=POSITIVE, expansion=COUNT),
     st.builds(MLPSpec, width=COUNT, depth=COUNT),
     st.builds(CNNSpec, width=COUNT, depth=COUNT),
+    st.builds(DeepLinearSpec, width=COUNT, depth=COUNT),
+    st.builds(ResNetSpec, width=COUNT, blocks=COUNT),
+    st.builds(
+        lambda heads, each, depth: TransformerSpec(heads * each, depth, heads), COUNT, COUNT, COUNT
+    ),
 )
 SHARE = st.floats(0, 1, exclude_max=True)
 OPTIMIZERS = st.one_of(
@@ -473,3 +481,8 @@ def test_a_tampered_study_is_refused(text: str) -> None:
 def test_specs_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         cohort().members = 3  # type: ignore[misc]
+
+
+def test_heads_share_a_width_evenly() -> None:
+    with pytest.raises(UsageError, match=r"width 10 is not a multiple of the 4 heads.*--width=12"):
+        TransformerSpec(10, depth=1, heads=4)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lab.models import build_model
+from lab.ops import Choose, chosen_here
 from lab.randomness import Stream, batch_indices, member_key, step_key
 from lab.specs import CohortSpec
 from lab.training.forward import Dropout, make_forward
@@ -34,7 +35,11 @@ Observe = Callable[[MemberState, Examples], dict[str, Any]]
 
 
 def make_observe(
-    cohort: CohortSpec, member: Member, classes: int, values: Collection[Value]
+    cohort: CohortSpec,
+    member: Member,
+    classes: int,
+    values: Collection[Value],
+    choose: Choose | None = chosen_here,
 ) -> Observe:
     """`observe(state, train)` gives a tree of arrays for each value's name; no member axis.
 
@@ -42,7 +47,7 @@ def make_observe(
     """
     module = build_model(cohort.model, classes)
     task = objective(cohort.data.task)
-    forward = make_forward(module, cohort.precision)
+    forward = make_forward(module, cohort.precision, choose)
 
     def dropout_of(state: MemberState) -> Dropout | None:
         if state.hyperparameters.dropout is None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from lab.data.loading import load
 from lab.errors import UsageError
+from lab.ops import chosen_here, recorded
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
 from lab.records.store import read_environment
@@ -90,7 +91,13 @@ def replay(
         None,
         {cohort: environment.get("cohorts", {}).get(cohort, {})},
     )
-    observe = make_observe(spec, plan.member, data.classes, values) if steps else None
+    observe = (
+        make_observe(
+            spec, plan.member, data.classes, values, recorded(plan.operations, chosen_here)
+        )
+        if steps
+        else None
+    )
     follower = _Follower(plan, make_resident(data), member, observe)
     infos, kept = [], {}
     for evaluation in range(record.evaluations):

@@ -57,6 +57,8 @@ def _lanes(work: Work, plan: CohortPlan) -> Engine:
         for _ in range(units):
             now, _ = advance_once(now, data)
         jax.block_until_ready(now)
+        if not now.active_L.all():
+            raise RuntimeError("a member has ended, so its lane is timed while it does nothing")
         return units * work.cohort.eval_every * work.lanes
 
     def weights() -> Mapping[str, np.ndarray]:
@@ -76,13 +78,13 @@ def _lanes(work: Work, plan: CohortPlan) -> Engine:
 
 def _plan(work: Work) -> CohortPlan:
     """The lab's own: it measures widths where a study is long, as this one is if told to `tune`."""
-    cohort = work.cohort
+    cohort, data = work.cohort, {work.cohort.data: work.data}
     if not work.facts.get("tune", False):
         cohort = dataclasses.replace(cohort, budget_steps=cohort.eval_every)
-    (plan,) = plan_study(
-        StudySpec("bench", (cohort,), ()), {cohort.data: work.data}, work.lanes, None, {}
-    )
-    return dataclasses.replace(plan, cohort=work.cohort)
+    (first,) = plan_study(StudySpec("bench", (cohort,), ()), data, work.lanes, None, {})
+    facts = {cohort.name: first.facts()}
+    (plan,) = plan_study(StudySpec("bench", (work.cohort,), ()), data, None, None, facts)
+    return plan
 
 
 def jax_loop(work: Work) -> Engine:

@@ -61,7 +61,7 @@ WORKLOADS = (
     Workload("unet-5k-32x32", _PICTURES, UNetOfSize(5000), eval_every=10),
     Workload("unet-2.9k-64x64", _PICTURES_64, UNetOfSize(2900), eval_every=10),
     Workload("unet-5k-64x64", _PICTURES_64, UNetOfSize(5000), eval_every=10),
-    Workload("resnet20-32x32", _DIGITS_32, ResNetSpec(width=16, blocks=3), eval_every=10),
+    Workload("resnet20-32x32", _DIGITS_32, ResNetSpec(width=16, blocks=3), eval_every=5),
     Workload("transformer-97k-text", _TEXT, TransformerSpec(42, depth=4, heads=3), eval_every=10),
 )
 

@@ -19,18 +19,31 @@ from lab.models import (
     initialise,
     match_unet_width,
 )
+from lab.models.resnet import ResidualBlock
+from lab.models.transformer import CausalAttention
 from lab.models.unet import InvertedResidual, MobileNetV2UNet, channels
-from lab.specs import CNNSpec, MLPSpec, ModelSpec, UNetSpec
+from lab.specs import (
+    CNNSpec,
+    DeepLinearSpec,
+    MLPSpec,
+    ModelSpec,
+    ResNetSpec,
+    TransformerSpec,
+    UNetSpec,
+)
 
 COLOUR = (32, 32, 3)
-SPECS: dict[str, tuple[ModelSpec, tuple[int, int, int]]] = {
+SPECS: dict[str, tuple[ModelSpec, tuple[int, ...]]] = {
     "unet": (UNetSpec(0.15), (8, 16, 3)),
     "mlp": (MLPSpec(8, depth=3), (5, 4, 2)),
     "cnn": (CNNSpec(4, depth=3), (9, 7, 1)),
+    "deep linear": (DeepLinearSpec(8, depth=3), (5, 4, 2)),
+    "resnet": (ResNetSpec(4, blocks=2), (9, 7, 3)),
+    "transformer": (TransformerSpec(8, depth=2, heads=2), (6,)),
 }
 
 
-def shapes_of(module: nn.Module, image: tuple[int, int, int]) -> dict[str, Any]:
+def shapes_of(module: nn.Module, image: tuple[int, ...]) -> dict[str, Any]:
     init = functools.partial(module.init, train=True)
     key = jax.eval_shape(lambda: jax.random.key(0))
     variables: Any = jax.eval_shape(init, key, example_input(image))
@@ -79,6 +92,100 @@ def test_classifiers_have_the_parameters_counted_by_hand() -> None:
     assert count_parameters(CNNSpec(4, depth=3), (9, 7, 1), 10) == cnn
 
 
+def test_a_residual_net_has_the_layers_and_parameters_of_the_paper() -> None:
+    """He et al. 2016, section 4.2 and table 6: 6n + 2 layers, and 0.27M, 0.46M, 0.66M parameters.
+
+    Shortcuts hold nothing, so they are not among the kernels.
+    """
+    for blocks, millions in ((3, 0.27), (5, 0.46), (7, 0.66)):
+        assert round(count_parameters(ResNetSpec(16, blocks), COLOUR, 10) / 1e6, 2) == millions
+        module = build_model(ResNetSpec(16, blocks), 10)
+        leaves = jax.tree_util.tree_leaves_with_path(shapes_of(module, COLOUR)["params"])
+        kernels = {path[:-1] for path, _ in leaves if path[-2].key == "kernel"}
+        assert len(kernels) == 6 * blocks + 2
+
+
+def test_a_residual_block_adds_a_thinned_input_with_channels_of_zeros() -> None:
+    """With the last scale at 0 the shortcut alone is left, and what of it is positive."""
+    x = normal(2, 5, 6, 3)
+    for features, strides in ((3, 1), (6, 2)):
+        block = ResidualBlock(features, strides)
+        variables = initialise(block, jax.random.key(0), jax.ShapeDtypeStruct(x.shape, x.dtype))
+        variables["params"]["BatchNorm_1"]["scale"] *= 0
+        y = np.asarray(applied(block, variables, x, True)[0])
+        kept = np.maximum(np.asarray(x)[:, ::strides, ::strides], 0)
+        np.testing.assert_array_equal(y[..., :3], kept)
+        np.testing.assert_array_equal(y[..., 3:], 0)
+
+
+def test_a_transformer_has_the_parameters_counted_by_hand() -> None:
+    width, window, vocabulary = 8, 6, 7
+    attention = width * 3 * width + width * width + width
+    block = attention + 2 * (2 * width) + 2 * 4 * width * width + 4 * width + width
+    ends = (vocabulary + window) * width + 2 * width + width * vocabulary + vocabulary
+    assert count_parameters(TransformerSpec(8, 2, 2), (window,), vocabulary) == 2 * block + ends
+
+
+def test_a_position_sees_itself_and_what_is_before_it() -> None:
+    module = build_model(TransformerSpec(8, depth=2, heads=2), classes=5)
+    variables = initialise(module, jax.random.key(0), example_input((6,)))
+    tokens = jnp.array([[0, 1, 2, 3, 4, 0]], jnp.int32)
+
+    @jax.jit
+    def logits(tokens: jax.Array) -> Any:
+        return module.apply(variables, tokens, train=True)
+
+    plain = np.asarray(logits(tokens))
+    for place in range(6):
+        changed = np.asarray(logits(tokens.at[0, place].set((tokens[0, place] + 1) % 5)))
+        moved = np.abs(changed - plain).max((0, 2)) > 1e-6
+        assert moved.tolist() == [position >= place for position in range(6)]
+
+
+def test_attention_is_the_paper_s() -> None:
+    """Vaswani et al. 2017, equation 1 a head: softmax(QK'/sqrt(d_k))V, then one projection."""
+    layer, x = CausalAttention(heads=2), normal(2, 5, 8)
+    params = initialise(layer_as_net(layer), jax.random.key(0), shape_of(x))["params"]["layer"]
+    projected = np.asarray(x @ params["Dense_0"]["kernel"])
+    q, k, v = np.split(projected, 3, axis=-1)
+    heads = []
+    for part in (slice(0, 4), slice(4, 8)):
+        scores = q[..., part] @ k[..., part].transpose(0, 2, 1) / math.sqrt(4)
+        scores[:, *np.triu_indices(5, 1)] = -np.inf
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        heads.append(weights / weights.sum(-1, keepdims=True) @ v[..., part])
+    by_hand = np.concatenate(heads, -1) @ np.asarray(params["Dense_1"]["kernel"])
+    out: Any = layer.apply({"params": params}, x)
+    np.testing.assert_allclose(out, by_hand, rtol=1e-5, atol=1e-6)
+
+
+def test_a_deep_linear_net_is_linear() -> None:
+    module, variables = initial("deep linear")
+    x, y = normal(3, 5, 4, 2), normal(3, 4, 5, 2).reshape(3, 5, 4, 2)
+
+    def f(x: jax.Array) -> Any:
+        return module.apply(variables, x, train=True)
+
+    np.testing.assert_allclose(f(2 * x - y), 2 * f(x) - f(y), rtol=1e-4, atol=1e-5)
+    assert count_parameters(DeepLinearSpec(8, 3), (5, 4, 2), 10) == 40 * 8 + 2 * 64 + 80
+
+
+def test_vectors_of_tokens_and_positions_have_length_1() -> None:
+    module = build_model(TransformerSpec(64, depth=1, heads=1), classes=80)
+    params = initialise(module, jax.random.key(0), example_input((50,)))["params"]
+    for table in (params["Embed_0"]["embedding"], params["positions"]):
+        lengths = (np.asarray(table) ** 2).sum(-1)
+        assert lengths.mean() == pytest.approx(1, abs=4 * math.sqrt(2 / table.size))
+
+
+def test_text_and_images_go_to_their_own_models() -> None:
+    with pytest.raises(UsageError, match="data are text, and CNNSpec is a model of images: choose"):
+        check_image_shape(CNNSpec(4), (6,))
+    with pytest.raises(UsageError, match="data are images, and TransformerSpec is a model of text"):
+        check_image_shape(TransformerSpec(8, 2, 2), (8, 8, 1))
+    check_image_shape(TransformerSpec(8, 2, 2), (6,))
+
+
 def test_the_u_net_is_made_of_inverted_residuals() -> None:
     """MobileNetV2, section 3: expand 1x1, depthwise 3x3, project 1x1, each normalised, no bias."""
     spec = UNetSpec(0.5, expansion=3)
@@ -104,6 +211,22 @@ def test_the_u_net_is_made_of_inverted_residuals() -> None:
         }
     assert params["Conv_0"] == {"kernel": (3, 3, 3, half)}
     assert params["Conv_1"] == {"kernel": (1, 1, half, 4), "bias": (4,)}
+
+
+def layer_as_net(layer: nn.Module) -> nn.Module:
+    """As `initialise` calls networks."""
+
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+            del train
+            return layer.clone(name="layer", parent=self)(x)
+
+    return Net()
+
+
+def shape_of(x: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
 
 def applied(module: nn.Module, variables: Any, x: jax.Array, train: bool) -> tuple[Any, Any]:
@@ -143,13 +266,14 @@ def test_outputs_have_the_right_shapes(name: str) -> None:
     spec, image = SPECS[name]
     module = build_model(spec, classes=7)
     variables = shapes_and_types(module, image)
-    batch = jax.ShapeDtypeStruct((3, *image), jnp.float32)
+    batch = jax.ShapeDtypeStruct((3, *image), example_input(image).dtype)
     logits: Any = jax.eval_shape(functools.partial(module.apply, train=False), variables, batch)
-    assert logits.shape == ((3, *image[:2]) if name == "unet" else (3, 7))
+    one = {"unet": image[:2], "transformer": (*image, 7)}.get(name, (7,))
+    assert logits.shape == (3, *one)
     assert logits.dtype == jnp.float32
 
 
-def shapes_and_types(module: nn.Module, image: tuple[int, int, int]) -> Any:
+def shapes_and_types(module: nn.Module, image: tuple[int, ...]) -> Any:
     return jax.eval_shape(lambda: initialise(module, jax.random.key(0), example_input(image)))
 
 
@@ -187,7 +311,7 @@ def test_initial_variables_are_laid_out_as_flax_would(name: str) -> None:
         last = str(path[-1].key)
         constant = {"bias": 0.0, "mean": 0.0, "scale": 1.0, "var": 1.0}.get(last)
         if constant is None:
-            assert last == "kernel"
+            assert last in ("kernel", "embedding", "positions")
             assert len(np.unique(leaf)) == leaf.size
         else:
             assert (np.asarray(leaf) == constant).all()
