@@ -114,9 +114,7 @@ def _values(texts: Sequence[str]) -> tuple[Value, ...]:
 
 def _file(run: Path, cohort: str, member: int) -> Path:
     """Seen to be writable before anything is trained."""
-    if _OUT.value is None:
-        return Path(f"replay-{cohort}-{member}.npz")
-    file = Path(_OUT.value).expanduser()
+    file = Path(_OUT.value or f"replay-{cohort}-{member}.npz").expanduser()
     if run.resolve() in file.resolve().parents:
         raise UsageError(f"out is {file}, in the run folder, which is left alone: pass another")
     if file.is_dir() or not os.access(file.parent, os.W_OK):

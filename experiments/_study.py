@@ -21,9 +21,16 @@ from lab.reports import text
 from lab.reports.report import write_report
 from lab.specs import DataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
-from lab.training.planning import CohortPlan, plan_study
+from lab.training.planning import (
+    FRESH,
+    CohortPlan,
+    has_records,
+    plan_study,
+    require_same_bits,
+    with_records,
+)
 from lab.training.progress import CohortProgress
-from lab.training.runner import Stopped, run
+from lab.training.runner import Stopped, all_done, run
 from lab.verdicts import document
 from lab.verdicts.judge import judge
 from lab.words import Outcome
@@ -37,10 +44,14 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
     fingerprint = hashlib.sha256(study.to_json().encode()).hexdigest()
     with RunFolder.open(_flags.out_folder(experiment, fingerprint), study) as folder:
         known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
-        plans = plan_study(
-            study, data, _flags.lanes(), _flags.lane_width(), known.get("cohorts", {})
-        )
-        folder.write_environment(_session(plans))
+        before = with_records(folder.paths, known.get("cohorts", {}))
+        plans = plan_study(study, data, _flags.lanes(), _flags.lane_width(), before)
+        finished = bool(known) and all_done(plans, folder)
+        if not finished:
+            fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
+            if not fresh:
+                require_same_bits(known)
+            folder.write_environment(_session(plans) | {FRESH: fresh})
         _say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
         _say("\n".join(map(layout_line, plans)))
         _say(f"\nRun folder {folder.paths.root}; compiling...")
@@ -48,7 +59,8 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
             ended = run(plans, data, folder, _Watcher(), stop=_flags.termination_held(), warn=_warn)
         except Stopped:
             _flags.end_saved()
-        folder.amend_environment(throughput(ended))
+        if not finished:
+            folder.amend_environment(throughput(ended))
         records = read_records(folder.paths.root)
         folder.write_verdict(document.to_json(judge(study, records)))
         page = write_report(folder.paths.root)
@@ -67,6 +79,7 @@ def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:
         },
         "platform": platform.platform(),
         "devices": [str(device) for device in jax.devices()],
+        "device_kind": jax.devices()[0].device_kind,
         "deterministic": operations_are_deterministic(),
         "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
     }

@@ -7,6 +7,7 @@ from absl import flags
 
 from lab.errors import UsageError
 from lab.specs import (
+    MAX_EXAMPLES,
     AdagradSpec,
     AdamSpec,
     AdamWSpec,
@@ -47,7 +48,10 @@ _OPTIMIZERS: dict[str, Callable[..., OptimizerSpec]] = {
 _TAKERS = {"momentum": "sgd", "weight_decay": "adamw"}
 
 _OPTIMIZER = flags.DEFINE_enum(
-    "optimizer", "adam", list(_OPTIMIZERS), "Optimizer; prodigy wants --learning_rate=1."
+    "optimizer",
+    "adam",
+    list(_OPTIMIZERS),
+    "Optimizer; prodigy takes a learning rate of 1 unless --learning_rate is given.",
 )
 _MOMENTUM = flags.DEFINE_float(
     "momentum", None, "Momentum: by default 0.9 of sgd and nesterov, 0 of rmsprop, 0.95 of muon."
@@ -121,8 +125,13 @@ _DIVERGENCE_FACTOR = flags.DEFINE_float(
 
 
 def optimizer_spec(learning_rate: float) -> OptimizerSpec:
-    """The optimizer of the flags at one rate; UsageError for a flag that would do nothing."""
+    """The optimizer of the flags at one rate; UsageError for a flag that would do nothing.
+
+    Prodigy finds its rate itself, and leaves an experiment's default one alone.
+    """
     name = _OPTIMIZER.value
+    if name == "prodigy" and not flags.FLAGS["learning_rate"].present:
+        learning_rate = ProdigySpec().learning_rate
     plain = _OPTIMIZERS[name](learning_rate)
     flag_values = {"momentum": _MOMENTUM.value, "weight_decay": _WEIGHT_DECAY.value}
     given = {field: value for field, value in flag_values.items() if value is not None}
@@ -136,7 +145,12 @@ def optimizer_spec(learning_rate: float) -> OptimizerSpec:
 
 
 def recipe_spec(budget_steps: int) -> RecipeSpec:
-    """What surrounds the optimizer."""
+    """What surrounds the optimizer; UsageError for a budget that no schedule can be made of."""
+    if not 0 < budget_steps <= MAX_EXAMPLES:
+        raise UsageError(
+            f"budget_steps is {budget_steps}; it must lie in [1, {MAX_EXAMPLES}]: pass another "
+            "--budget_steps"
+        )
     return RecipeSpec(
         schedule=_schedule(budget_steps),
         warmup_steps=_WARMUP_STEPS.value,

@@ -22,7 +22,6 @@ from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import match_unet_width
 from lab.specs import ContrastSpec, StudySpec, UNetSpec, cohort_seeds
-from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
 
 QUESTION = (
@@ -37,7 +36,9 @@ _FOREGROUND = flags.DEFINE_list("foreground", ["1"], "Mask values that count as 
 _SMALL = flags.DEFINE_integer("small_parameters", 2900, "Parameters of the smaller network.")
 _LARGE = flags.DEFINE_integer("large_parameters", 5000, "Parameters of the larger network.")
 _EXPANSION = flags.DEFINE_integer("expansion", 3, "Expansion of the inverted residuals.")
-_LEARNING_RATE = flags.DEFINE_float("learning_rate", 0.01, "Learning rate of both cohorts.")
+_LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", 0.01, "Learning rate of both cohorts; by default 1 of prodigy."
+)
 _BUDGET = flags.DEFINE_integer("budget_steps", 1200, "The most steps a member may take.")
 _EVERY = flags.DEFINE_integer("eval_every", 20, "Steps from one evaluation to the next.")
 _TARGET = flags.DEFINE_list("target", ["0.5", "0.65"], "IoU thresholds; the hardest one decides.")
@@ -45,7 +46,6 @@ _TARGET = flags.DEFINE_list("target", ["0.5", "0.65"], "IoU thresholds; the hard
 
 def main() -> None:
     """Flags to study to answer."""
-    use_all_cores()
     spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
     counts = {"small": _SMALL.value, "large": _LARGE.value}
     _flags.require_increasing("small_parameters, large_parameters", tuple(counts.values()))

@@ -136,6 +136,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
     data, every, batch = draw(DATA), draw(st.integers(1, 50)), draw(st.integers(1, 64))
     target = draw(targets(data.task))
     budget = every * draw(st.integers(target.sustain + target.smoothing - 1, 1000))
+    factor, precision = draw(st.none() | st.floats(1.5, 1e6)), draw(st.sampled_from(Precision))
     optimizers = OPTIMIZERS.filter(lambda one: not isinstance(one, ScheduleFreeSpec))
     cohorts = tuple(
         CohortSpec(
@@ -151,8 +152,8 @@ def studies(draw: st.DrawFn) -> StudySpec:
             seed=draw(st.integers(0, 2**32 - 1)),
             recipe=draw(RECIPES),
             vary=draw(VARIED),
-            divergence_factor=draw(st.none() | st.floats(1.5, 1e6)),
-            precision=draw(st.sampled_from(Precision)),
+            divergence_factor=factor,
+            precision=precision,
         )
         for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     )
@@ -333,6 +334,30 @@ REFUSED = {
         "schedule_free",
         "drop --ema_decay",
     ),
+    "batch statistics of schedule-free": (
+        lambda: cohort(optimizer=ScheduleFreeSpec(0.1)),
+        "schedule_free evaluates an average of the weights, but a UNetSpec",
+        "--optimizer=adamw",
+    ),
+    "no steps of a cosine": (lambda: CosineSchedule(0), "decay_steps is 0", "--schedule_steps"),
+    "steps past int32": (lambda: CosineSchedule(10**10), "is 10000000000", "--schedule_steps"),
+    "no interval": (lambda: StepSchedule(0), "interval is 0", "--schedule_steps"),
+    "interval past int32": (lambda: StepSchedule(2**31), "2147483648", "--schedule_steps"),
+    "no timescale": (
+        lambda: InverseSquareRootSchedule(-1),
+        "timescale is -1",
+        "--schedule_steps",
+    ),
+    "timescale past int32": (
+        lambda: InverseSquareRootSchedule(2**31),
+        "timescale is 2147483648",
+        "--schedule_steps",
+    ),
+    "warm-up past float32": (
+        lambda: RecipeSpec(warmup_steps=2**24 + 1),
+        "warmup_steps is 16777217",
+        "--warmup_steps",
+    ),
     "one value varies": (
         lambda: varying(Hyperparameter.LEARNING_RATE, 0.1, 0.1),
         "(0.1, 0.1)",
@@ -393,6 +418,8 @@ for _field, _change in {
     "eval_every": 20,
     "batch_size": 16,
     "budget_steps": 200,
+    "divergence_factor": 10.0,
+    "precision": Precision.BFLOAT16,
 }.items():
     REFUSED[f"contrast across {_field}"] = (
         lambda field=_field, change=_change: study(cohort("a"), cohort("b", **{field: change})),
@@ -436,6 +463,12 @@ def test_values_are_those_of_the_recipe_or_of_what_varies() -> None:
     for missing in (Hyperparameter.MOMENTUM, Hyperparameter.CLIP_NORM, Hyperparameter.DROPOUT):
         assert plain.values(missing) == ()
     assert varying(Hyperparameter.CLIP_NORM, 1, 2).values(Hyperparameter.CLIP_NORM) == (1.0, 2.0)
+
+
+def test_a_rate_that_is_declared_whole_varies_over_others() -> None:
+    rates = (Varied(Hyperparameter.LEARNING_RATE, (1, 0.5)),)
+    varied = cohort(optimizer=SGDSpec(learning_rate=1), vary=rates)
+    assert varied.values(Hyperparameter.LEARNING_RATE) == (1.0, 0.5)
 
 
 NOT_A_STUDY = {

@@ -65,6 +65,11 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     Raises:
         UsageError: the set is not to be had, or does not hold what the spec asks for.
     """
+    if spec.task not in TARGET_FEATURES:
+        raise UsageError(
+            f"data sets for {spec.task.value} are not read yet; choose a task of "
+            f"{', '.join(task.value for task in TARGET_FEATURES)}"
+        )
     builder = _open(spec, data_dir)
     classes = _require_features(builder, spec)
     expressions = _split_expressions(spec, tuple(builder.info.splits))

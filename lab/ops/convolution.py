@@ -20,10 +20,10 @@ from lab.ops.depthwise import depthwise
 from lab.ops.dilated import batch_to_space, space_to_batch
 from lab.ops.grouped import grouped
 from lab.ops.transposed import interleave, phases
+from lab.ops.windows import wide
 
 _NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
-_NARROW = ("bfloat16", "float16")
-_DTYPES = ("float32", "float64", *_NARROW)
+_DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
 def convolution_equation(
@@ -53,17 +53,13 @@ def convolution_equation(
         groups=params["feature_group_count"],
         dtype=str(lhs.dtype),
     )
-    # A product sums narrow floats in float32 by itself; sums over a kernel's elements would not.
-    wide = (
-        jnp.float32 if operation.dtype in _NARROW and operation.kernel[:2] != (1, 1) else lhs.dtype
-    )
     y = convolution(
-        image.reshape(operation.image).astype(wide),
-        kernel.reshape(operation.kernel).astype(wide),
+        image.reshape(operation.image),
+        kernel.reshape(operation.kernel),
         operation,
         params["precision"],
         choose,
-    ).astype(lhs.dtype)
+    )
     there = [int(axis) for axis in np.argsort(_channels_last(numbers.out_spec))]
     return lax.transpose(lax.squeeze(y, range(1, 1 + ahead)), there)
 
@@ -79,7 +75,9 @@ def convolution(
         case Form.IM2COL:
             return dense(x, kernel, operation.strides, operation.pads, precision)
         case Form.DEPTHWISE:
-            return _depthwise(x, kernel, operation)
+            # Products add narrow floats up in float32 by themselves; sums of taps would not.
+            sums = wide(x)
+            return _depthwise(x.astype(sums), kernel.astype(sums), operation).astype(x.dtype)
         case Form.GROUPS:
             strides, pads = operation.strides, operation.pads
             return grouped(x, kernel, operation.groups, strides, pads, precision)

@@ -16,6 +16,7 @@ from jax.extend.core import primitives
 from lab.ops import choices
 from lab.ops.choices import Choose, Form, Operation, Reduction
 from lab.ops.convolution import convolution_equation
+from lab.ops.dense import product_equation
 from lab.ops.pooling import pooling_equation
 
 P = ParamSpec("P")
@@ -25,6 +26,7 @@ Equation = Callable[[Sequence[jax.Array], Mapping[str, Any], Choose], jax.Array]
 
 EQUATIONS: dict[core.Primitive, Equation] = {
     primitives.conv_general_dilated_p: convolution_equation,
+    primitives.dot_general_p: product_equation,
     primitives.reduce_window_max_p: functools.partial(pooling_equation, Reduction.MAX),
     primitives.reduce_window_sum_p: functools.partial(pooling_equation, Reduction.SUM),
 }

@@ -1,6 +1,9 @@
 """The image as each element of a kernel sees it."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 Pair = tuple[int, int]
@@ -22,3 +25,8 @@ def windows(x: jax.Array, window: Pair, strides: Pair, pads: Padding) -> list[ja
         for i in range(window[0])
         for j in range(window[1])
     ]
+
+
+def wide(x: jax.Array) -> Any:
+    """What sums of such numbers are taken in: at least float32."""
+    return jnp.float32 if x.dtype.itemsize < 4 else x.dtype

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lab.specs.data import DataSpec
-from lab.specs.models import CNNSpec, MLPSpec, ModelSpec
+from lab.specs.models import CNNSpec, MLPSpec, ModelSpec, ResNetSpec, UNetSpec
 from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.rules import require, require_positive
@@ -25,6 +25,7 @@ MAX_MEMBERS = 2**30
 """Member indices are int32 on the device, with room for those past the last."""
 
 _DROPS_OUT = (MLPSpec, CNNSpec)
+_GATHERS_STATISTICS = (UNetSpec, ResNetSpec)  # of its batches, to be evaluated with
 _PLAIN = RecipeSpec()
 
 
@@ -111,6 +112,12 @@ class CohortSpec:
             not averages or (self.recipe.ema_decay == 0 and not self._varies("ema_decay")),
             "schedule_free averages the weights itself: drop --ema_decay",
         )
+        # Defazio et al. 2024 recompute them at the average before each evaluation.
+        require(
+            not averages or not isinstance(self.model, _GATHERS_STATISTICS),
+            f"schedule_free evaluates an average of the weights, but a {type(self.model).__name__} "
+            "gathers its batch statistics at others: pass --optimizer=adamw",
+        )
 
     def _varies(self, name: str) -> bool:
         return any(one.hyperparameter.value == name for one in self.vary)
@@ -135,7 +142,7 @@ class CohortSpec:
 
     def _require_as_declared(self, owner: Any, name: str, value: float) -> None:
         """UsageError where the spec would refuse the value for all members."""
-        whole = isinstance(getattr(owner, name), int)
+        whole = name == Hyperparameter.WARMUP_STEPS.value
         require(
             not whole or float(value).is_integer(),
             f"{name} varies over {value}; it counts steps: pass a whole number",

@@ -6,6 +6,9 @@ import math
 from lab.specs.rules import require, require_positive
 from lab.specs.schedules import ConstantSchedule, CosineSchedule, ScheduleSpec
 
+MAX_WARMUP_STEPS = 2**24
+"""Hyperparameters are float32 on the device, which tells whole numbers apart up to here."""
+
 _CONSTANT = ConstantSchedule()
 
 
@@ -31,9 +34,9 @@ class RecipeSpec:
 
     def __post_init__(self) -> None:
         require(
-            self.warmup_steps >= 0,
-            f"warmup_steps is {self.warmup_steps}; it must be 0 or more: pass another "
-            "--warmup_steps",
+            0 <= self.warmup_steps <= MAX_WARMUP_STEPS,
+            f"warmup_steps is {self.warmup_steps}; it must lie in [0, {MAX_WARMUP_STEPS}]: pass "
+            "another --warmup_steps",
         )
         require(
             not isinstance(self.schedule, CosineSchedule)

@@ -5,7 +5,10 @@ Steps count from the end of the warm-up, if there is one.
 
 import dataclasses
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require
+
+MAX_SCHEDULE_STEPS = 2**31 - 1
+"""Steps are int32 on the device."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class CosineSchedule:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        require_positive(self, "decay_steps")
+        _require_steps(self, "decay_steps")
         require(0 <= self.final < 1, f"final is {self.final}; it must lie in [0, 1)")
 
 
@@ -36,7 +39,7 @@ class StepSchedule:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        require_positive(self, "interval")
+        _require_steps(self, "interval")
         require(0 < self.factor < 1, f"factor is {self.factor}; it must lie in (0, 1)")
 
 
@@ -47,7 +50,17 @@ class InverseSquareRootSchedule:
     timescale: int
 
     def __post_init__(self) -> None:
-        require_positive(self, "timescale")
+        _require_steps(self, "timescale")
 
 
 ScheduleSpec = ConstantSchedule | CosineSchedule | StepSchedule | InverseSquareRootSchedule
+
+
+def _require_steps(schedule: object, name: str) -> None:
+    """UsageError unless this field is a number of steps that a member can count to."""
+    value = getattr(schedule, name)
+    require(
+        1 <= value <= MAX_SCHEDULE_STEPS,
+        f"{name} is {value}; it must lie in [1, {MAX_SCHEDULE_STEPS}]: pass another "
+        "--schedule_steps",
+    )

@@ -100,7 +100,15 @@ class StudySpec:
 
 def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
     """A contrast compares times to one target on one grid (STATISTICS, section 0)."""
-    for field in ("data", "target", "eval_every", "batch_size", "budget_steps"):
+    for field in (
+        "data",
+        "target",
+        "eval_every",
+        "batch_size",
+        "budget_steps",
+        "divergence_factor",
+        "precision",
+    ):
         require(
             getattr(one, field) == getattr(other, field),
             f"cohorts {one.name!r} and {other.name!r} differ in {field}, so their times cannot be "

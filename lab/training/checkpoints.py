@@ -5,7 +5,6 @@ import errno
 import functools
 import logging
 import os
-import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -59,7 +58,8 @@ class Checkpoints:
         """The latest sound checkpoint as (dispatches, lanes), or None.
 
         One that cannot be read, or holds other numbers than were saved, is named to `warn` and
-        removed. Without any the cohort starts over: records only ever say the same again.
+        set aside. UsageError where the machine, not the checkpoint, is at fault. Without any the
+        cohort starts over: records only ever say the same again.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         for index, dispatches in enumerate(steps):
@@ -68,7 +68,13 @@ class Checkpoints:
             except jax.errors.JaxRuntimeError:
                 raise  # The device's memory, say: nothing is wrong with the disk.
             except Exception as error:  # Orbax raises what its storage raised, of whatever kind.
-                self._remove(dispatches)
+                if _is_machines(error):
+                    raise UsageError(
+                        f"cannot read checkpoint {self.folder / str(dispatches)} "
+                        f"({_reason(error)}); it is kept: mend that, and give the same command "
+                        "again"
+                    ) from error
+                aside = self._set_aside(dispatches)
                 then = (
                     f"going on from the one before it, {steps[index + 1]}"
                     if index + 1 < len(steps)
@@ -76,8 +82,8 @@ class Checkpoints:
                     "the same records"
                 )
                 warn(
-                    f"checkpoint {self.folder / str(dispatches)} is damaged ({_reason(error)}): "
-                    f"{then}"
+                    f"checkpoint {self.folder / str(dispatches)} is damaged ({_reason(error)}) "
+                    f"and now {aside.name}: {then}"
                 )
             else:
                 self._saved = dispatches
@@ -105,15 +111,20 @@ class Checkpoints:
             raise ValueError(f"{changed[0]} does not hold what was saved")
         return found.lanes
 
-    def _remove(self, dispatches: int) -> None:
+    def _set_aside(self, dispatches: int) -> Path:
+        """Under a name that Orbax does not list: it may be sound, and the code have changed."""
+        there = self.folder / str(dispatches)
+        names = (f"damaged-{dispatches}{more}" for more in ("", *(f"-{n}" for n in range(2, 1000))))
+        aside = next(self.folder / name for name in names if not (self.folder / name).exists())
         try:
-            shutil.rmtree(self.folder / str(dispatches))
+            there.rename(aside)
         except OSError as error:
             raise UsageError(
-                f"cannot remove the damaged checkpoint {self.folder / str(dispatches)} "
-                f"({_reason(error)}): delete it, and give the same command again"
+                f"cannot set the damaged checkpoint {there} aside ({_reason(error)}): move it "
+                "away, and give the same command again"
             ) from error
         self._manager.reload()
+        return aside
 
     @contextlib.contextmanager
     def _explained(self, deed: str) -> Iterator[None]:
@@ -134,6 +145,20 @@ def _sums(lanes: Lanes) -> dict[str, int]:
         jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(jax.device_get(leaf)).tobytes())
         for path, leaf in paths
     }
+
+
+MACHINES = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EACCES, errno.ESTALE)
+"""Errors that Orbax's storage tells by their words alone."""
+
+
+def _is_machines(error: BaseException) -> bool:
+    """Memory, open files, rights or the disk itself: they say nothing about a checkpoint."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return not isinstance(error, FileNotFoundError)
+    told = any(os.strerror(number) in str(error) for number in MACHINES)
+    return told or (error.__cause__ is not None and _is_machines(error.__cause__))
 
 
 def _reason(error: Exception) -> str:

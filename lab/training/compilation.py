@@ -16,7 +16,12 @@ import jax
 import jaxlib
 
 WIDTHS_FILE = "lane-widths.json"
-SUMS_ALONE = ("xla_cpu_experimental_ynn_fusion_type", "LIBRARY_FUSION_TYPE_REDUCE")
+CompilerOptions = Mapping[str, str | bool]
+ONE_THREAD: tuple[str, str | bool] = ("xla_cpu_multi_thread_eigen", False)
+SUMS_ALONE: tuple[str, str | bool] = (
+    "xla_cpu_experimental_ynn_fusion_type",
+    "LIBRARY_FUSION_TYPE_REDUCE",
+)
 _DETERMINISTIC = "xla_gpu_deterministic_ops"
 
 
@@ -82,22 +87,28 @@ def operations_are_deterministic() -> bool:
     return any(flag in flags for flag in (f"--{_DETERMINISTIC}=true", f"--{_DETERMINISTIC}"))
 
 
-def compiler_options(operations: Mapping[str, str]) -> dict[str, str]:
+def compiler_options(operations: Mapping[str, str]) -> CompilerOptions:
     """Options of XLA for a program with these operations; they are part of a run's record.
 
-    On a CPU XLA hands products and sums to the YNNPACK library. Its products are the faster ones
+    On a CPU each device has a core's worth of lanes to itself, so that no operation is cut up for
+    several threads, which would then wait for each other: two programs of a 5k U-Net side by side
+    on two cores did 740 member-steps per second so, and 360 otherwise, with other programs running.
+
+    There XLA also hands products and sums to the YNNPACK library. Its products are the faster ones
     for dense layers (an MLP 64-256-256-10: 9.4 against 6.3 thousand member-steps per second on one
     core of an EPYC 9005), but not for the tall and narrow ones that convolutions become (a U-Net of
-    2.9k: 611 against 758), which are left to Eigen. No options where this XLA does not know them.
+    2.9k: 611 against 758), which are left to Eigen. An option that this XLA does not know is left
+    out.
     """
-    convolves = any(operation.startswith("conv ") for operation in operations)
-    if jax.default_backend() != "cpu" or not convolves or not _accepted(*SUMS_ALONE):
+    if jax.default_backend() != "cpu":
         return {}
-    return dict([SUMS_ALONE])
+    convolves = any(operation.startswith("conv ") for operation in operations)
+    wanted = [ONE_THREAD, SUMS_ALONE] if convolves else [ONE_THREAD]
+    return dict(option for option in wanted if _accepted(*option))
 
 
 @functools.cache
-def _accepted(name: str, value: str) -> bool:
+def _accepted(name: str, value: str | bool) -> bool:
     try:
         jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
     except jax.errors.JaxRuntimeError:

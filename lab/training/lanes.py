@@ -102,7 +102,7 @@ def make_lanes(
     layout: Layout,
     evaluations: int,
     devices: Sequence[jax.Device],
-    compiler_options: Mapping[str, str] | None = None,
+    compiler_options: Mapping[str, str | bool] | None = None,
 ) -> LaneProgram:
     """The blocks must be a multiple of the number of devices.
 

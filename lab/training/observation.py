@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lab.models import build_model
-from lab.ops import Choose, chosen_here
+from lab.ops import Choose, chosen_here, fast_batch_norm, on_lab_ops
 from lab.randomness import Stream, batch_indices, member_key, step_key
 from lab.specs import CohortSpec
 from lab.training.forward import Dropout, make_forward
@@ -39,7 +39,7 @@ def make_observe(
     member: Member,
     classes: int,
     values: Collection[Value],
-    choose: Choose | None = chosen_here,
+    choose: Choose = chosen_here,
 ) -> Observe:
     """`observe(state, train)` gives a tree of arrays for each value's name; no member axis.
 
@@ -76,16 +76,20 @@ def make_observe(
         asked: dict[str, Any] = (
             {} if drop is None else {"dropout": drop.rate, "rngs": {"dropout": drop.key}}
         )
-        with jax.numpy_dtype_promotion("standard"):
-            _, seen = module.apply(
-                variables,
-                inputs,
-                train=True,
-                capture_intermediates=True,
-                mutable=["batch_stats", "intermediates"],
-                **asked,
-            )
-        return seen["intermediates"]
+
+        def captured(variables: Any, inputs: jax.Array, asked: dict[str, Any]) -> Any:
+            with jax.numpy_dtype_promotion("standard"), fast_batch_norm():
+                _, seen = module.apply(
+                    variables,
+                    inputs,
+                    train=True,
+                    capture_intermediates=True,
+                    mutable=["batch_stats", "intermediates"],
+                    **asked,
+                )
+            return seen["intermediates"]
+
+        return on_lab_ops(captured, choose)(variables, inputs, asked)
 
     def observe(state: MemberState, train: Examples) -> dict[str, Any]:
         batch = member.draw(state, train)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from lab.data.loading import DataArrays
 from lab.errors import UsageError
 from lab.models import check_image_shape, count_parameters
 from lab.ops import Form, Operation, chosen_here, recorded
+from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, DataSpec, StudySpec
 from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
@@ -44,6 +46,9 @@ FACTS = frozenset(
     )
 )
 """What a run goes on with."""
+BITS_DEPEND_ON = ("jax", "jaxlib", "flax", "optax")
+FRESH = "nothing_recorded_before"
+"""A session's key in environment.json: true where it began with nothing recorded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +62,7 @@ class CohortPlan:
     lane_width_chosen: str
     evaluations_per_dispatch: int
     operations: Mapping[str, str]
-    compiler_options: Mapping[str, str]
+    compiler_options: Mapping[str, str | bool]
     parameters: int
     flops_per_step: float
     data_digest: str
@@ -87,9 +92,10 @@ def plan_study(
 ) -> tuple[CohortPlan, ...]:
     """A plan for each cohort; `lanes` and `width` None mean auto.
 
-    `before` holds the facts of the session that is gone on with, or nothing. Another width, another
-    form of an operation round differently, and training enlarges the difference, so a run keeps
-    what it began with; UsageError when another is asked. Devices may be others: they change no bit.
+    `before` holds the facts of cohorts that are gone on with (`with_records`), or nothing.
+    Another width, another form of an operation round differently, and training enlarges the
+    difference, so a run keeps what it began with; UsageError when another is asked. Devices may be
+    others of the same kind: they change no bit.
     """
     digests = {spec: _digest(arrays) for spec, arrays in data.items()}
     for cohort in study.cohorts:
@@ -100,14 +106,73 @@ def plan_study(
             cohort,
             data[cohort.data],
             digests[cohort.data],
-            before.get(cohort.name) or _first_facts(cohort, data[cohort.data], lanes, width),
+            before.get(cohort.name)
+            or _first_facts(cohort, data[cohort.data], lanes, width, len(study.cohorts)),
         )
         for cohort in study.cohorts
     )
 
 
+def with_records(
+    paths: RunPaths, cohorts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Those of the cohorts in environment.json whose facts bind: training left something of them.
+
+    A start that failed before, for want of memory say, may be made again with other lanes.
+    """
+    return {name: facts for name, facts in cohorts.items() if has_records(paths, name)}
+
+
+def has_records(paths: RunPaths, cohort: str) -> bool:
+    """Whether the cohort has a part file or a checkpoint."""
+    folder, checkpoints = paths.cohort(cohort), paths.checkpoints(cohort)
+    parts = (part for kind in ("members", "curves") for part in folder.glob(f"{kind}-*"))
+    saved = (entry for entry in checkpoints.glob("*") if entry.name.isdecimal())
+    return any(parts) or any(saved)
+
+
+def other_bits(environment: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """What the last digits depend on and is not here as in a session that trained, if anything.
+
+    As (what, as it was, as it is); `what` is a package, or "device".
+    """
+    device = jax.devices()[0]
+    sessions = environment.get("sessions", [])
+    fresh = [index for index, session in enumerate(sessions) if session.get(FRESH)]
+    for session in sessions[fresh[-1] if fresh else 0 :]:
+        if session.get("throughput") == {}:  # It found nothing left to train.
+            continue
+        for name in BITS_DEPEND_ON:
+            then, now = session["versions"].get(name), importlib.metadata.version(name)
+            if then != now:
+                return name, str(then), now
+        for then, now in (
+            (_without_number(session["devices"][0]), _without_number(str(device))),
+            (session.get("device_kind", device.device_kind), device.device_kind),
+        ):
+            if then != now:
+                return "device", then, now
+    return None
+
+
+def require_same_bits(environment: Mapping[str, Any]) -> None:
+    """UsageError where a run that goes on would round otherwise than it did so far."""
+    other = other_bits(environment)
+    if other is not None:
+        what, then, now = other
+        there = f"on {then}" if what == "device" else f"with {what}=={then}"
+        raise UsageError(
+            f"this run began with {what} {then}, and this is {now}, which rounds otherwise: go on "
+            f"{there}, or pass another --out"
+        )
+
+
+def _without_number(device: str) -> str:
+    return device.rstrip("0123456789").rstrip("_:")
+
+
 def _first_facts(
-    cohort: CohortSpec, data: DataArrays, lanes: int | None, width: int | None
+    cohort: CohortSpec, data: DataArrays, lanes: int | None, width: int | None, cohorts: int
 ) -> dict[str, Any]:
     """What a run that begins decides: by rule, or by measurement."""
     shape = _input_shape(cohort, data)
@@ -123,7 +188,18 @@ def _first_facts(
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
     jax.eval_shape(member.evaluate, state, jax.eval_shape(lambda: make_resident(data).validation))
     options = compiler_options(operations)
-    choice = choose_layout(member, cohort, data, cost, lanes, width, widths_file(), options)
+    choice = choose_layout(
+        member,
+        cohort,
+        data,
+        cost,
+        lanes,
+        width,
+        widths_file(),
+        options,
+        operations=operations,
+        cohorts=cohorts,
+    )
     layout = choice.layout
     return {
         "flops_per_step": cost.flops,

@@ -11,7 +11,6 @@ block of the recorded width, in its first lane; whoever comes after it in the qu
 """
 
 import dataclasses
-import importlib.metadata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,9 @@ from lab.training.comparison import compare, read_member, require_steps_taken
 from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicated
 from lab.training.member import MemberInfo, MemberState
 from lab.training.observation import Observe, Value, make_observe, named
-from lab.training.planning import CohortPlan, plan_study
+from lab.training.planning import BITS_DEPEND_ON, CohortPlan, other_bits, plan_study
 from lab.training.resident import Resident, make_resident
 from lab.words import Outcome
-
-BITS_DEPEND_ON = ("jax", "jaxlib", "flax", "optax")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,24 +187,17 @@ def _cohort(study: StudySpec, paths: RunPaths, name: str) -> CohortSpec:
 
 
 def _require_same_versions(environment: Mapping[str, Any]) -> None:
-    """Of every session, for the member may have been trained in any."""
-    here = {name: importlib.metadata.version(name) for name in BITS_DEPEND_ON}
-    for session in environment.get("sessions", []):
-        for name, now in here.items():
-            then = session["versions"].get(name)
-            if then != now:
-                raise UsageError(
-                    f"the run was made with {name} {then}, and this is {now}, which rounds "
-                    f"otherwise: install {name}=={then}"
-                )
-        was, is_ = _kind(session["devices"][0]), _kind(str(jax.devices()[0]))
-        if was != is_:
-            raise UsageError(
-                f"the run was made on {was}, and this is {is_}, which rounds otherwise: replay it "
-                f"on {was}"
-            )
-
-
-def _kind(device: str) -> str:
-    """The name of a device without its number."""
-    return device.rstrip("0123456789").rstrip("_:")
+    """Of every session that trained, for the member may have been trained in any."""
+    other = other_bits(environment)
+    if other is None:
+        return
+    what, then, now = other
+    if what not in BITS_DEPEND_ON:
+        raise UsageError(
+            f"the run was made on {then}, and this is {now}, which rounds otherwise: replay it "
+            f"on {then}"
+        )
+    raise UsageError(
+        f"the run was made with {what} {then}, and this is {now}, which rounds otherwise: install "
+        f"{what}=={then}"
+    )

@@ -20,7 +20,7 @@ from lab.training.lanes import Lanes, Trace, make_lanes, replicated
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
-from lab.training.tuning import require_memory
+from lab.training.tuning import Need, require_memory
 from lab.words import Outcome
 
 CHECKPOINT_SECONDS = 30.0
@@ -59,17 +59,20 @@ def run(
         runs = list(
             pool.map(
                 lambda plan: _CohortRun(
-                    plan, residents[_place(plan)], folder, tallies[plan.cohort.name], warn
+                    plan, residents[_place(plan)], folder, tallies[plan.cohort.name]
                 ),
                 open_plans,
             )
         )
+    require_memory([cohort_run.need for cohort_run in runs])
 
     def progress() -> tuple[CohortProgress, ...]:
         return tuple(tallies[plan.cohort.name].progress for plan in plans)
 
-    watch(progress())
     try:
+        with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda cohort_run: cohort_run.start(warn), runs))
+        watch(progress())
         with _memory_explained(), stop or contextlib.nullcontext(lambda: False) as asked:
             try:
                 _take_turns(runs, checkpoint_seconds, asked, lambda: watch(progress()))
@@ -87,6 +90,11 @@ def run(
     for cohort_run in runs:
         cohort_run.close()
     return progress()
+
+
+def all_done(plans: Sequence[CohortPlan], folder: RunFolder) -> bool:
+    """Whether the records lack no member."""
+    return all(_recorded(plan, folder).progress.done for plan in plans)
 
 
 def _place(plan: CohortPlan) -> tuple[DataSpec, tuple[jax.Device, ...]]:
@@ -171,14 +179,12 @@ def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
 class _CohortRun:
     """One cohort under way: lanes on the device, and traces that are not yet read."""
 
-    def __init__(
-        self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally, warn: Warn
-    ) -> None:
-        """Compiles; goes on from the latest checkpoint where there is one."""
+    def __init__(self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally) -> None:
+        """Compiles; `start` comes next, once all cohorts are known to fit."""
         self._cohort = plan.cohort
         self._folder = folder
         self._tally = tally
-        program = make_lanes(
+        self._program = make_lanes(
             plan.member,
             plan.cohort,
             plan.layout,
@@ -187,17 +193,22 @@ class _CohortRun:
             plan.compiler_options,
         )
         self._data = data
-        self._checkpoints = Checkpoints(folder.paths.checkpoints(plan.cohort.name))
-        compiled = program.compile(data)
-        require_memory(plan.cohort, plan.layout, plan.devices, compiled.memory)
+        compiled = self._program.compile(data)
+        held = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
+        self.need = Need(plan.cohort, plan.layout, plan.devices, compiled.memory, held)
         self._advance = compiled.advance
+        self._checkpoints: Checkpoints | None = None
+        self._flying: collections.deque[tuple[Lanes, Trace]] = collections.deque()
+
+    def start(self, warn: Warn) -> None:
+        """Makes the lanes, or goes on from the latest checkpoint where there is one."""
+        self._checkpoints = Checkpoints(self._folder.paths.checkpoints(self._cohort.name))
         # What follows from all that is recorded, and how many dispatches that is.
-        self._dispatches, self._recorded = self._checkpoints.restore(program, warn) or (
+        self._dispatches, self._recorded = self._checkpoints.restore(self._program, warn) or (
             0,
-            program.empty(),
+            self._program.empty(),
         )
         self._latest = self._recorded
-        self._flying: collections.deque[tuple[Lanes, Trace]] = collections.deque()
 
     @property
     def done(self) -> bool:
@@ -217,18 +228,20 @@ class _CohortRun:
 
     def checkpoint(self) -> None:
         """Saves the lanes that follow from what is recorded; the device works on meanwhile."""
-        if not self.done:
+        if self._checkpoints is not None and not self.done:
             self._checkpoints.save(self._dispatches, self._recorded)
 
     def close(self) -> None:
-        self._checkpoints.close()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
 
     def _record(self, trace: Trace, dispatch: int, seconds: float) -> None:
         info, active = trace.info, np.asarray(trace.active)
         if not active.any() and not self.done:
+            checkpoints = self._folder.paths.checkpoints(self._cohort.name)
             raise UsageError(
                 f"cohort {self._cohort.name!r} lacks records that its checkpoint takes for "
-                f"written: delete {self._checkpoints.folder} to train those members again, or "
+                f"written: delete {checkpoints} to train those members again, or "
                 "pass another --out"
             )
         ended = active & np.asarray(info.ended)

@@ -18,10 +18,10 @@ from lab.training.hyperparameters import Hyperparameters
 
 def learning_rate(schedule: ScheduleSpec, step: jax.Array, hyper: Hyperparameters) -> jax.Array:
     """float32 scalar; `step` (int32) is the number of updates done, warm-up included."""
-    done = step.astype(jnp.float32)
     if hyper.warmup_steps is None:
-        return _scheduled(schedule, done, jnp.zeros(()), hyper.learning_rate)
-    after = jnp.maximum(done - hyper.warmup_steps, 0.0)
+        return _scheduled(schedule, step, jnp.zeros(()), hyper.learning_rate)
+    done = step.astype(jnp.float32)
+    after = jnp.maximum(step - hyper.warmup_steps.astype(jnp.int32), 0)
     scheduled = _scheduled(schedule, after, hyper.warmup_steps, hyper.learning_rate)
     # Where there is no warm-up the quotient is not finite, and not taken.
     climbing = hyper.learning_rate * (done + 1) / hyper.warmup_steps
@@ -31,16 +31,18 @@ def learning_rate(schedule: ScheduleSpec, step: jax.Array, hyper: Hyperparameter
 def _scheduled(
     schedule: ScheduleSpec, after: jax.Array, warmup_steps: jax.Array, rate: jax.Array
 ) -> jax.Array:
-    """The rate `after` so many updates past the warm-up."""
+    """The rate `after` so many updates past the warm-up, an int32."""
+    past = after.astype(jnp.float32)
     match schedule:
         case ConstantSchedule():
             return rate
         case CosineSchedule(decay_steps, final):
-            progress = jnp.minimum(after / (decay_steps - warmup_steps), 1.0)
+            progress = jnp.minimum(past / (decay_steps - warmup_steps), 1.0)
             return rate * (final + (1 - final) * 0.5 * (1 + jnp.cos(math.pi * progress)))
         case StepSchedule(interval, factor):
-            return rate * factor ** jnp.floor(after / interval)
+            # Counted in whole numbers: compiled, a quotient of floats may fall short of the drop.
+            return rate * factor ** (after // interval).astype(jnp.float32)
         case InverseSquareRootSchedule(timescale):
-            return rate * jnp.sqrt(timescale / (timescale + after))
+            return rate * jnp.sqrt(timescale / (timescale + past))
         case _:
             assert_never(schedule)

@@ -25,7 +25,7 @@ from lab.training.resident import Examples, make_resident
 def measured_speed(
     member: Member,
     data: DataArrays,
-    compiler_options: Mapping[str, str],
+    compiler_options: Mapping[str, str | bool],
     width: int,
     seconds: float = 0.3,
 ) -> float:
@@ -88,16 +88,33 @@ class Speeds:
         return document if isinstance(document, dict) else {}
 
 
-def program_digest(cohort: CohortSpec, data: DataArrays) -> str:
-    """What a step's speed depends on: the cohort without its members, seed, name and budget."""
+def program_digest(
+    cohort: CohortSpec,
+    data: DataArrays,
+    compiler_options: Mapping[str, str | bool],
+    operations: Mapping[str, str],
+) -> str:
+    """What a step's speed depends on: the cohort without its members, seed, name and budget.
+
+    Of what varies, the names; and how the program is compiled, out of which forms of operations.
+    """
     no_matter = {"name", "members", "seed", "budget_steps", "eval_every", "target", "vary"}
     fields = {
         field.name: repr(getattr(cohort, field.name))
         for field in dataclasses.fields(cohort)
         if field.name not in no_matter
     }
+    vary = sorted(one.hyperparameter.value for one in cohort.vary)
     device = jax.devices()[0]
-    machine = [jaxlib.__version__, device.platform, device.device_kind, os.cpu_count()]
+    machine = [
+        jax.__version__,
+        jaxlib.__version__,
+        device.platform,
+        device.device_kind,
+        os.cpu_count(),
+    ]
     shapes = [data.train.inputs.shape[1:], data.classes]
-    text = json.dumps([fields, machine, shapes], sort_keys=True)
+    text = json.dumps(
+        [fields, vary, machine, shapes, dict(compiler_options), dict(operations)], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()

@@ -89,13 +89,17 @@ def choose_layout(
     asked_lanes: int | None,
     asked_width: int | None,
     remembered: Path | None,
-    compiler_options: Mapping[str, str],
+    compiler_options: Mapping[str, str | bool],
+    *,
+    operations: Mapping[str, str] | None = None,
+    cohorts: int = 1,
 ) -> Choice:
     """Lanes and their blocks; None asked means auto. `remembered` is a file of measured speeds.
 
-    By default as wide as is fast, a block a device, and at most a lane a member. UsageError for
-    what cannot be had, or cannot fit into memory: that much is known from shapes, before anything
-    is allocated; `require_memory` knows better once the program is compiled.
+    By default as wide as is fast, a block a device, and at most a lane a member; so many
+    `cohorts` share the memory. UsageError for what cannot be had, or
+    cannot fit into memory: that much is known from shapes, before anything is allocated;
+    `require_memory` knows better once the program is compiled.
     """
     _require_possible(asked_lanes, asked_width)
     devices = jax.devices()
@@ -112,8 +116,8 @@ def choose_layout(
         limit = 2 ** math.ceil(math.log2(asked_lanes))  # All of them, if they are few.
     elif free is not None:
         working = cost.moved_bytes / WORKING_SHARE + 2 * LANE_COPIES * cost.state_bytes
-        limit = max(1, min(limit, int(free / len(devices) / working)))
-    speeds = Speeds(remembered, program_digest(cohort, data))
+        limit = max(1, min(limit, int(free / cohorts / len(devices) / working)))
+    speeds = Speeds(remembered, program_digest(cohort, data, compiler_options, operations or {}))
     measure = functools.partial(measured_speed, member, data, compiler_options)
     width, reason = choose_width(cohort, cost, limit, speeds, measure)
     if asked_lanes is None:
@@ -142,9 +146,21 @@ def choose_width(
     training = cohort.members * cohort.budget_steps * cost.flops / rate
     if len(widths) < 2 or training < PAYS * SECONDS_A_WIDTH * len(missing):
         return width_by_rule(cost, limit, platform), Reason.RULE
-    found = known | {width: measure(width) for width in missing}
-    speeds.keep(found)
+    found = known | {width: _speed(measure, width) for width in missing}
+    speeds.keep({width: speed for width, speed in found.items() if speed > 0})
+    if not any(found[width] for width in widths):
+        return width_by_rule(cost, widths[0], platform), Reason.RULE
     return fastest({width: found[width] for width in widths}, platform), Reason.MEASURED
+
+
+def _speed(measure: Callable[[int], float], width: int) -> float:
+    """0 for a width that the device has no memory for."""
+    try:
+        return measure(width)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return 0.0
 
 
 def width_by_rule(cost: StepCost, limit: int, platform: str) -> int:
@@ -169,46 +185,94 @@ def divided(lanes: int, widest: int) -> Layout:
     return Layout(lanes // width, width)
 
 
-def require_memory(
-    cohort: CohortSpec, layout: Layout, devices: Sequence[jax.Device], stats: Any
-) -> None:
-    """UsageError, with the lanes that fit, if a compiled program needs more than there is.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Need:
+    """What a cohort's compiled program takes, beside data that lie on the devices already.
 
     `stats` is the program's `memory_analysis()` (bytes on each device), or None where the platform
-    has none; call it before the lanes are made.
+    has none.
     """
-    free = available_bytes(devices)
-    if stats is None or free is None:
+
+    cohort: CohortSpec
+    layout: Layout
+    devices: Sequence[jax.Device]
+    stats: Any
+    data_bytes: int  # on each device
+
+    @property
+    def states(self) -> int:
+        """Lanes that are read, and lanes and traces that are written."""
+        inputs = max(0, self.stats.argument_size_in_bytes - self.data_bytes)
+        return inputs + self.stats.output_size_in_bytes - self.stats.alias_size_in_bytes
+
+    @property
+    def working(self) -> int:
+        return self.stats.temp_size_in_bytes
+
+    @property
+    def code(self) -> int:
+        return self.stats.generated_code_size_in_bytes
+
+
+def require_memory(needs: Sequence[Need]) -> None:
+    """UsageError, with the lanes that fit, if the programs together need more than there is.
+
+    Call it with all data placed, and before any lanes are made. CPU devices share one memory.
+    """
+    known = [need for need in needs if need.stats is not None]
+    used = list(dict.fromkeys(device for need in known for device in need.devices))
+    if not used:
         return
-    inputs, outputs = stats.argument_size_in_bytes, stats.output_size_in_bytes
-    fixed = max(0, inputs - outputs) + stats.generated_code_size_in_bytes  # Data, and code.
-    states = min(inputs, outputs) + outputs - stats.alias_size_in_bytes
-    working = stats.temp_size_in_bytes
-    needed = (fixed + states + working) * len(devices)
-    if needed <= free:
-        return
-    left = free / len(devices) - fixed
+    shared = used[0].platform == "cpu"
+    refusals: list[tuple[int, int, int]] = []
+    for group in [used] if shared else [[device] for device in used]:
+        free = available_bytes(group)
+        if free is None:
+            continue
+        shares = [(need, len(set(group) & set(need.devices))) for need in known]
+        shares = [(need, count) for need, count in shares if count]
+        needed = sum((one.states + one.working + one.code) * count for one, count in shares)
+        if needed > free:
+            refusals.append((_fitting(shares, free), needed, free))
+    if refusals:
+        fitting, needed, free = min(refusals)
+        lanes = max(need.layout.lanes for need in known)
+        raise _too_large([need.cohort for need in known], lanes, needed, free, fitting)
+
+
+def _fitting(shares: Sequence[tuple[Need, int]], free: int) -> int:
+    """The lanes that each of these cohorts may have, by what each takes on so many devices."""
+    left = free - sum(one.code * count for one, count in shares)
+    working = sum(one.working * count for one, count in shares)
+    a_lane = sum(one.states * count / one.layout.lanes for one, count in shares)
     # All blocks of a device work in the same place, so fewer lanes in blocks as wide need as much.
-    fitting = int(layout.lanes * (left - working) / states)
-    fitting -= fitting % layout.width
+    fitting = int((left - working) / a_lane)
+    fitting -= fitting % math.lcm(*(one.layout.width for one, _ in shares))
     if fitting <= 0:
-        fitting = int(layout.lanes * left / (states + working))
-    raise _too_large(cohort, layout.lanes, needed, free, fitting)
+        a_lane += sum(one.working * count / one.layout.lanes for one, count in shares)
+        fitting = int(left / a_lane)
+    return fitting
 
 
 def _require_states(cohort: CohortSpec, cost: StepCost, lanes: int, free: int) -> None:
     each = LANE_COPIES * cost.state_bytes
     if lanes * each > free:
-        raise _too_large(cohort, lanes, lanes * each, free, free // each)
+        raise _too_large([cohort], lanes, lanes * each, free, free // each)
 
 
-def _too_large(cohort: CohortSpec, lanes: int, needed: int, free: int, fitting: int) -> UsageError:
+def _too_large(
+    cohorts: Sequence[CohortSpec], lanes: int, needed: int, free: int, fitting: int
+) -> UsageError:
     what = f"{lanes} lanes" if lanes > 1 else "one lane"
     remedy = (
         f"pass --lanes={fitting}" if fitting > 0 else "not one lane fits: pass smaller networks"
     )
+    names = ", ".join(repr(cohort.name) for cohort in cohorts)
+    whose = f"cohort {names}"
+    if len(cohorts) > 1:
+        what, whose = f"up to {what}", f"each of the cohorts {names}, together,"
     return UsageError(
-        f"{what} of cohort {cohort.name!r} would take {needed / 2**30:.3g} GiB of memory or more, "
+        f"{what} of {whose} would take {needed / 2**30:.3g} GiB of memory or more, "
         f"and {free / 2**30:.3g} GiB are free: {remedy}"
     )
 

@@ -36,6 +36,24 @@ MISTAKES = {
     "decay of Adam": ("width_race", ["--weight_decay=0.1"], "adam takes none", "=adamw"),
     "dropout of a U-Net": ("unet_size", ["--dropout=0.1"], "0.1", "drop --dropout"),
     "steps of no schedule": ("width_race", ["--schedule_steps=9"], "is 9", "=cosine"),
+    "no budget of a schedule": (
+        "width_race",
+        ["--schedule=cosine", "--budget_steps=0"],
+        "budget_steps is 0",
+        "--budget_steps",
+    ),
+    "schedule past int32": (
+        "width_race",
+        ["--schedule=cosine", "--schedule_steps=10000000000"],
+        "is 10000000000",
+        "--schedule_steps",
+    ),
+    "schedule-free U-Net": (
+        "unet_size",
+        ["--optimizer=schedule_free"],
+        "UNetSpec",
+        "--optimizer=adamw",
+    ),
     "two rules": (
         "width_race",
         ["--plateau=0.1", "--target=0.5"],
@@ -206,3 +224,28 @@ def test_a_real_process_says_the_same(
     (line,) = ended.stderr.splitlines()
     assert got in line
     assert not (tmp_path / "run").exists()
+
+
+def test_prodigy_takes_a_rate_of_1_unless_one_is_given(environment: dict[str, str]) -> None:
+    program = """
+import sys
+from absl import flags
+from experiments import _training, width_race
+flags.FLAGS(sys.argv)
+print(_training.optimizer_spec(flags.FLAGS.learning_rate).learning_rate)
+"""
+    rates = [
+        subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for arguments in (
+            ["--optimizer=prodigy"],
+            ["--optimizer=prodigy", "--learning_rate=0.003"],
+            ["--optimizer=adam"],
+        )
+    ]
+    assert rates == ["1.0", "0.003", "0.003"]

@@ -166,7 +166,7 @@ def test_a_finished_run_is_told_again_and_not_trained_again(race: Race, launch: 
     assert document(folder / "verdict.json")["answer"] in " ".join(again.stdout.split())
     assert {file: file.read_bytes() for file in before} == before
     assert set((folder / "cohorts").rglob("*.parquet")) == set(before)
-    assert len(document(folder / "environment.json")["sessions"]) == 2
+    assert len(document(folder / "environment.json")["sessions"]) == 1
 
 
 def test_the_root_seed_reaches_every_cohort(launch: Launch, race: Race, tmp_path: Path) -> None:

@@ -210,3 +210,30 @@ def test_effects_happen_once(capfd: pytest.CaptureFixture[str]) -> None:
     jax.block_until_ready(jax.jit(on_lab_ops(function, RULE))(normal(3)))
     jax.effects_barrier()
     assert capfd.readouterr().out == "seen 3\n"
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (2, 3, 4, 3), (7, 3)])
+def test_a_dense_layer_is_one_product_of_two_axes_forward_and_back(shape: tuple[int, ...]) -> None:
+    """The kernel's gradient too: over several axes XLA's CPU backend is slower."""
+    x, kernel, weights = normal(*shape), normal(3, 2), normal(*shape[:-1], 2)
+
+    def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return lax.dot_general(x, kernel, (((x.ndim - 1,), (0,)), ((), ())))
+
+    def gradients(function: Callable[..., jax.Array]) -> Callable[..., Any]:
+        return jax.grad(lambda *pair: (function(*pair) * weights).sum(), argnums=(0, 1))
+
+    ours = on_lab_ops(plain, RULE)
+    assert_close(ours(x, kernel), plain(x, kernel), 1e-6)
+    assert_close(gradients(ours)(x, kernel), gradients(plain)(x, kernel), 1e-6)
+    jaxpr = jax.make_jaxpr(gradients(ours))(x, kernel).jaxpr
+    products = [one for one in jaxpr.eqns if one.primitive.name == "dot_general"]
+    assert products
+    assert all(len(atom.aval.shape) == 2 for one in products for atom in one.invars)
+
+
+def test_products_that_are_no_layer_are_left_alone() -> None:
+    a, b = normal(2, 3, 4), normal(2, 4, 5)
+    dimensions = (((2,), (1,)), ((0,), (0,)))
+    ours = on_lab_ops(lambda a, b: lax.dot_general(a, b, dimensions), RULE)
+    np.testing.assert_array_equal(ours(a, b), lax.dot_general(a, b, dimensions))

@@ -101,9 +101,9 @@ def test_opening_says_what_varies_and_all_that_is_done():
 
 @pytest.mark.parametrize("spec", typing.get_args(OptimizerSpec))
 def test_every_optimizer_has_a_name(spec):
-    assert recipes.recipe(cohort(optimizer=spec(0.25))).endswith("rate 0.25") or "rate 0.25," in (
-        recipes.recipe(cohort(optimizer=spec(0.25)))
-    )
+    assert recipes.recipe(cohort(model=MLPSpec(4), optimizer=spec(0.25))).endswith(
+        "rate 0.25"
+    ) or "rate 0.25," in (recipes.recipe(cohort(model=MLPSpec(4), optimizer=spec(0.25))))
 
 
 def test_many_values_are_told_by_their_range():

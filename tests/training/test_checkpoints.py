@@ -129,7 +129,40 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
         assert f"checkpoints/{last} is damaged" in line
         assert f"going on from the one before it, {before}" in line
         assert "\n" not in line
+        assert (folder / f"cohorts/one/checkpoints/damaged-{last}").is_dir()
     assert bool(warnings) == (damage is not DAMAGES["names changed"])
+    assert all_facts(folder, two_plans(2)) == uninterrupted
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no room"),
+        OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
+        ValueError(f"INTERNAL: {os.strerror(errno.EIO)}"),
+    ],
+    ids=["memory", "open files", "storage"],
+)
+def test_a_sound_checkpoint_survives_a_machine_in_need(
+    tmp_path: Path,
+    interrupted: Path,
+    uninterrupted: list[Facts],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(interrupted, folder)
+
+    def fails(*_: object) -> None:
+        raise error
+
+    before = [steps(folder, name) for name in ("one", "two")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "_read", fails)
+        with pytest.raises(UsageError, match=r"checkpoints/\d+ \(.*it is kept"):
+            go_on(folder)
+    assert [steps(folder, name) for name in ("one", "two")] == before
+    assert go_on(folder) == []
     assert all_facts(folder, two_plans(2)) == uninterrupted
 
 

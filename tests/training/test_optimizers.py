@@ -8,25 +8,37 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from made_up import cohort
 from optax import contrib
 
+from lab.errors import UsageError
+from lab.models import build_model
 from lab.specs import (
     AdagradSpec,
     AdamSpec,
     AdamWSpec,
+    CNNSpec,
+    DeepLinearSpec,
     LAMBSpec,
     LionSpec,
+    MLPSpec,
+    ModelSpec,
     MuonSpec,
     NAdamSpec,
     OptimizerSpec,
     ProdigySpec,
     RecipeSpec,
+    ResNetSpec,
     RMSPropSpec,
     ScheduleFreeSpec,
     SGDSpec,
+    StepSchedule,
+    TransformerSpec,
+    UNetSpec,
 )
 from lab.training.hyperparameters import Hyperparameters
 from lab.training.optimizers import Optimizer, averaged, build_optimizer
+from lab.training.schedules import learning_rate
 
 STEPS = 300
 KERNELS = functools.partial(jax.tree.map, lambda leaf: leaf.ndim > 1)
@@ -225,3 +237,52 @@ def test_an_average_is_the_sum_of_its_weights() -> None:
         mean = averaged(mean, {"w": jnp.float32(value)}, decay)
     by_hand = 0.8**3 * 5 + 0.2 * (0.64 * 1 + 0.8 * 2 + 3)
     assert float(mean["w"]) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("warmup", [None, 3])
+@pytest.mark.parametrize("interval", [41, 47, 55, 61])
+def test_a_step_comes_at_its_own_update(interval: int, warmup: int | None) -> None:
+    """In float32 and compiled, 41 * (1 / 41) < 1."""
+    hyper = numbers(learning_rate=1.0)
+    if warmup is not None:
+        hyper = hyper._replace(warmup_steps=jnp.float32(warmup))
+    schedule = StepSchedule(interval, 0.5)
+    drops = np.arange(interval, 2001, interval)
+    steps = jnp.asarray(drops + (warmup or 0), jnp.int32)
+    rates = jax.jit(
+        jax.vmap(lambda step, hyper: learning_rate(schedule, step, hyper), in_axes=(0, None))
+    )
+    before = np.log2(np.asarray(rates(steps - 1, hyper)))
+    at = np.log2(np.asarray(rates(steps, hyper)))
+    np.testing.assert_allclose(before, -(drops // interval - 1), atol=1e-3)
+    np.testing.assert_allclose(at, -(drops // interval), atol=1e-3)
+
+
+def declared_schedule_free(model: ModelSpec) -> bool:
+    try:
+        cohort(model=model, optimizer=ScheduleFreeSpec(0.1))
+    except UsageError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        UNetSpec(0.25),
+        ResNetSpec(4, 1),
+        MLPSpec(4),
+        CNNSpec(4),
+        DeepLinearSpec(4, 1),
+        TransformerSpec(4, 1, 2),
+    ],
+    ids=str,
+)
+def test_schedule_free_is_refused_where_there_are_batch_statistics(model: ModelSpec) -> None:
+    kind = jnp.int32 if isinstance(model, TransformerSpec) else jnp.float32
+    shape = (1, 8) if isinstance(model, TransformerSpec) else (1, 32, 32, 3)
+    module = build_model(model, classes=10)
+    variables = jax.eval_shape(
+        lambda: module.init(jax.random.key(0), jnp.zeros(shape, kind), train=False)
+    )
+    assert declared_schedule_free(model) == ("batch_stats" not in variables)

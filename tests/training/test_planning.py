@@ -1,6 +1,8 @@
 """What is compiled, at which width, and when a run may go on."""
 
 import dataclasses
+import importlib.metadata
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,6 +11,7 @@ from toys import DIGITS, PICTURES, easy_images, easy_masks, mlp_cohort, unet_coh
 
 from lab.data.loading import DataArrays, Split
 from lab.errors import UsageError
+from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, StudySpec
 from lab.training import devices, planning
 from lab.training.lanes import Layout
@@ -87,6 +90,59 @@ def test_a_run_that_cannot_go_on_as_it_began_is_refused(planned) -> None:
     other = dataclasses.replace(DATA, validation=Split(pixels, DATA.validation.targets))
     with pytest.raises(UsageError, match="not the one this run began with"):
         planned(None, before, other)
+
+
+@pytest.mark.parametrize(
+    ("left", "binds"),
+    [
+        ("members-00000.parquet", True),
+        ("curves-00000.parquet", True),
+        ("checkpoints/3", True),
+        ("checkpoints/damaged-3", False),
+        ("checkpoints", False),
+    ],
+)
+def test_what_a_cohort_began_with_binds_once_something_came_of_it(
+    tmp_path: Path, planned, left: str, binds: bool
+) -> None:
+    """Lanes that turned out not to fit may be fewer at the next start."""
+    before = planned(5).facts()
+    (tmp_path / "cohorts/mlp" / left).mkdir(parents=True)
+    known = planning.with_records(RunPaths(tmp_path), {"mlp": before, "other": before})
+    assert known == ({"mlp": before} if binds else {})
+    if not binds:
+        assert planned(4, known.get("mlp")).layout.lanes == 4
+
+
+def session(**others: Any) -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in planning.BITS_DEPEND_ON}
+    device = jax.devices()[0]
+    here = {"devices": [str(device)], "device_kind": device.device_kind}
+    return {"versions": versions | others.pop("versions", {}), **here, **others}
+
+
+@pytest.mark.parametrize(
+    ("other", "line"),
+    [
+        ({"versions": {"jaxlib": "0.0.1"}}, r"began with jaxlib 0\.0\.1.*jaxlib==0\.0\.1.*--out"),
+        ({"devices": ["made_up:0"]}, "began with device made_up, .*go on on made_up"),
+        ({"device_kind": "Made Up 9"}, "began with device Made Up 9, "),
+    ],
+)
+def test_a_run_does_not_go_on_where_it_would_round_otherwise(
+    other: dict[str, Any], line: str
+) -> None:
+    planning.require_same_bits({"sessions": [session(), session()]})
+    for sessions in ([session(**other)], [session(), session(**other)]):
+        with pytest.raises(UsageError, match=line):
+            planning.require_same_bits({"sessions": sessions})
+
+
+def test_sessions_that_trained_nothing_round_nothing() -> None:
+    """A failed start, before one that began with nothing; and a finished run told again."""
+    other = session(versions={"jax": "0.0.1"})
+    planning.require_same_bits({"sessions": [other, session(**{planning.FRESH: True})]})
+    planning.require_same_bits({"sessions": [session(), other | {"throughput": {}}]})
 
 
 def test_images_that_the_network_cannot_take_are_refused() -> None:

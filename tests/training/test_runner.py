@@ -8,6 +8,7 @@ import re
 import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +21,9 @@ from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.records.reader import read_cohort
 from lab.records.store import RunFolder
-from lab.training import runner
+from lab.specs import StudySpec
+from lab.training import runner, tuning
+from lab.training.checkpoints import Checkpoints
 from lab.training.lanes import Layout
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress
@@ -138,6 +141,46 @@ def test_a_finished_run_computes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert {file: file.read_bytes() for file in before} == before
     assert [cohort.done for cohort in seen[-1]] == [True, True]
     assert sum(seen[-1][0].ended.values()) == MEMBERS_OF_TWO[0]
+
+
+def test_it_is_known_beforehand_whether_a_run_is_done(tmp_path: Path) -> None:
+    plans = two_plans()
+    study = StudySpec("?", tuple(plan.cohort for plan in plans), ())
+    with RunFolder.open(tmp_path / "run", study) as folder:
+        assert not runner.all_done(plans, folder)
+    go(tmp_path / "run", plans)
+    with RunFolder.open(tmp_path / "run", study) as folder:
+        assert runner.all_done(plans, folder)
+
+
+def test_cohorts_must_fit_together_before_any_lanes_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "available_bytes", lambda _: 1)
+    with pytest.raises(UsageError, match=r"cohorts 'one', 'two'"):
+        go(tmp_path / "run", two_plans())
+    assert not list(tmp_path.glob("run/cohorts/*/*"))
+
+
+def test_a_cohort_that_cannot_begin_leaves_no_other_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, close, restore = [], Checkpoints.close, Checkpoints.restore
+
+    def fails(checkpoints: Checkpoints, *rest: Any) -> Any:
+        if checkpoints.folder.parent.name == "two":
+            raise Interrupted
+        return restore(checkpoints, *rest)
+
+    def noted(checkpoints: Checkpoints) -> None:
+        closed.append(checkpoints.folder.parent.name)
+        close(checkpoints)
+
+    monkeypatch.setattr(Checkpoints, "restore", fails)
+    monkeypatch.setattr(Checkpoints, "close", noted)
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", two_plans())
+    assert sorted(closed) == ["one", "two"]
 
 
 def test_progress_is_live_and_adds_up(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from toys import easy_images, mlp_cohort
 
 from lab.costs import StepCost, step_cost
 from lab.errors import UsageError
-from lab.specs import CohortSpec, MLPSpec
+from lab.specs import CohortSpec, MLPSpec, Varied
 from lab.training import tuning
 from lab.training.lanes import Layout
 from lab.training.member import make_member
 from lab.training.speeds import Speeds, measured_speed, program_digest
 from lab.training.tuning import (
     Choice,
+    Need,
     Reason,
     choose_layout,
     choose_width,
@@ -28,6 +29,7 @@ from lab.training.tuning import (
     require_memory,
     width_by_rule,
 )
+from lab.words import Hyperparameter
 
 DATA = easy_images()
 SMALL = StepCost(flops=1e4, moved_bytes=1e5, state_bytes=1000)
@@ -136,18 +138,19 @@ def stats(arguments: int, outputs: int, working: int) -> Any:
 def test_a_compiled_program_that_fits_passes(memory: Callable[[int], None]) -> None:
     memory(1000)
     devices = jax.devices()[:1]
-    require_memory(mlp_cohort(), Layout(4, 2), devices, stats(500, 400, 100))
-    require_memory(mlp_cohort(), Layout(4, 2), devices, None)
+    require_memory([Need(mlp_cohort(), Layout(4, 2), devices, stats(500, 400, 200), 100)])
+    require_memory([Need(mlp_cohort(), Layout(4, 2), devices, None, 0)])
+    require_memory([])
 
 
 @pytest.mark.parametrize(
     ("layout", "free", "remedy"),
     [
-        # Data 100, work 100 whatever the blocks, and 100 a lane, read and written.
-        (Layout(4, 2), 800, "--lanes=6"),
-        (Layout(4, 2), 620, "--lanes=4"),
-        # Less than a block as wide: then all but the data shrinks with the lanes.
-        (Layout(4, 2), 350, "--lanes=2"),
+        # Beside the data work 100 whatever the blocks, and 100 a lane, read and written.
+        (Layout(4, 2), 700, "--lanes=6"),
+        (Layout(4, 2), 520, "--lanes=4"),
+        # Less than a block as wide: then all shrinks with the lanes.
+        (Layout(4, 2), 250, "--lanes=2"),
         (Layout(4, 2), 90, "smaller networks"),
     ],
 )
@@ -157,7 +160,32 @@ def test_a_compiled_program_that_does_not_fit_says_what_would(
     memory(free)
     program = stats(100 + 50 * layout.lanes, 50 * layout.lanes, 100)
     with pytest.raises(UsageError, match=rf"{layout.lanes} lanes of cohort 'mlp'.*{remedy}"):
-        require_memory(mlp_cohort(), layout, jax.devices()[:1], program)
+        require_memory([Need(mlp_cohort(), layout, jax.devices()[:1], program, 100)])
+
+
+def test_cohorts_that_fit_one_by_one_must_fit_together(memory: Callable[[int], None]) -> None:
+    memory(1300)
+    program = stats(100 + 50 * 8, 50 * 8, 100)  # 900 beside the data.
+    needs = [
+        Need(mlp_cohort(name=name), Layout(4, 2), jax.devices()[:1], program, 100)
+        for name in ("one", "two")
+    ]
+    for need in needs:
+        require_memory([need])
+    with pytest.raises(UsageError, match=r"'one', 'two'.*--lanes=4$"):
+        require_memory(needs)
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_devices_of_a_cpu_share_one_memory(memory: Callable[[int], None]) -> None:
+    on_cpu = jax.default_backend() == "cpu"
+    memory(1000)
+    need = Need(mlp_cohort(), Layout(8, 1), jax.devices()[:2], stats(400, 400, 100), 0)
+    if not on_cpu:
+        require_memory([need])
+        return
+    with pytest.raises(UsageError, match=r"--lanes=4$"):
+        require_memory([need])
 
 
 def test_small_members_are_widened_and_large_ones_are_not() -> None:
@@ -207,6 +235,21 @@ def test_it_is_measured_once_where_that_pays_and_remembered(tmp_path: Path) -> N
 
 
 @on_cpu
+def test_a_width_that_no_memory_is_left_for_is_passed_over(tmp_path: Path) -> None:
+    def measure(width: int) -> float:
+        if width > most:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return float(width)
+
+    most, speeds = 4, Speeds(tmp_path / "widths.json", "program")
+    assert choose_width(LONG, HEAVY, 100, speeds, measure) == (4, Reason.MEASURED)
+    assert set(speeds.recall()) == {1, 2, 4}
+    most = 0
+    none = Speeds(None, "program")
+    assert choose_width(LONG, HEAVY, 100, none, measure) == (1, Reason.RULE)
+
+
+@on_cpu
 def test_only_what_is_not_known_is_measured(tmp_path: Path) -> None:
     speeds, timer = Speeds(tmp_path / "widths.json", "program"), Timer(2)
     assert choose_width(LONG, HEAVY, 4, speeds, timer) == (2, Reason.MEASURED)
@@ -239,11 +282,15 @@ def test_a_file_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_program_is_known_by_what_its_speed_depends_on() -> None:
-    plain = program_digest(mlp_cohort(), DATA)
+    plain = program_digest(mlp_cohort(), DATA, {}, {})
     same = mlp_cohort(name="x", members=500, seed=9, budget_steps=80)
-    assert program_digest(same, DATA) == plain
-    assert program_digest(mlp_cohort(batch_size=16), DATA) != plain
-    assert program_digest(mlp_cohort(model=MLPSpec(16, 1)), DATA) != plain
+    assert program_digest(same, DATA, {}, {}) == plain
+    assert program_digest(mlp_cohort(batch_size=16), DATA, {}, {}) != plain
+    assert program_digest(mlp_cohort(model=MLPSpec(16, 1)), DATA, {}, {}) != plain
+    rates = mlp_cohort(vary=(Varied(Hyperparameter.LEARNING_RATE, (0.1, 0.2)),))
+    assert program_digest(rates, DATA, {}, {}) != plain
+    assert program_digest(mlp_cohort(), DATA, {"xla_option": "1"}, {}) != plain
+    assert program_digest(mlp_cohort(), DATA, {}, {"dense": "dot"}) != plain
 
 
 def test_a_width_is_measured_on_the_member_itself() -> None:
