@@ -78,7 +78,7 @@ def die_at(place: str, count: int) -> None:
         case "between":
             store.write_part = after(store.write_part, 0)
         case "checkpoint":
-            Checkpoints.save = after(Checkpoints.save, 3 * count)
+            Checkpoints.save = after(Checkpoints.save, 3 * count)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
