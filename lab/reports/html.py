@@ -100,7 +100,12 @@ def _environment(sessions: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_words(one)}" for key, one in value.items() if one != "") or "–"
+        words = (
+            f"{key.replace('_', ' ')} {_words(one)}" for key, one in value.items() if one != ""
+        )
+        return ", ".join(words) or "–"
     if isinstance(value, list):
         return ", ".join(map(_words, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value)
