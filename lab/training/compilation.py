@@ -92,7 +92,8 @@ def compiler_options(operations: Mapping[str, str]) -> CompilerOptions:
 
     On a CPU each device has a core's worth of lanes to itself, so that no operation is cut up for
     several threads, which would then wait for each other: two programs of a 5k U-Net side by side
-    on two cores did 740 member-steps per second so, and 360 otherwise, with other programs running.
+    on two cores did 740 member-steps per second so, and 360 otherwise, with other programs running;
+    with none, the two were alike.
 
     There XLA also hands products and sums to the YNNPACK library. Its products are the faster ones
     for dense layers (an MLP 64-256-256-10: 9.4 against 6.3 thousand member-steps per second on one
