@@ -12,7 +12,7 @@ from lab.records.parts import each_part, same_rows
 from lab.records.paths import RunPaths
 from lab.records.schema import MEMBERS, curves_schema, members_table
 from lab.specs import CohortSpec
-from lab.training.member import MemberInfo
+from lab.training.member import MemberInfo, outcome_of
 from lab.words import Outcome
 
 
@@ -106,7 +106,7 @@ def compare(
     row = members_table(
         spec,
         member=last.member[None],
-        outcome=[_outcome(last)],
+        outcome=[outcome_of(np.asarray(last.reached_K), np.bool_(last.diverged))],
         hit=last.hit_K[None],
         reached=last.reached_K[None],
         ended=last.evaluation[None],
@@ -118,9 +118,3 @@ def compare(
         if not same_rows(record.row.select([name]), row.select([name]))
     ]
     return len(infos), "; ".join(differing) or None
-
-
-def _outcome(info: MemberInfo) -> Outcome:
-    if info.reached_K[-1]:
-        return Outcome.REACHED
-    return Outcome.DIVERGED if info.diverged else Outcome.EXHAUSTED

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from lab.models import build_model, example_input, initial_gain, initialise
@@ -17,7 +18,7 @@ from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.objectives import Sums, objective
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.resident import Chunks, Examples, to_inputs
-from lab.words import Metric
+from lab.words import Metric, Outcome
 
 
 class MemberState(NamedTuple):
@@ -50,6 +51,13 @@ class MemberInfo(NamedTuple):
     diverged: jax.Array  # bool []
     diverged_at: jax.Array  # int32 []
     ended: jax.Array  # bool []: reached its hardest target, diverged, or spent its budget
+
+
+def outcome_of(reached_K: np.ndarray, diverged: np.bool_) -> Outcome:
+    """How a member has ended, by its last evaluation; a target that was reached counts first."""
+    if reached_K[-1]:
+        return Outcome.REACHED
+    return Outcome.DIVERGED if diverged else Outcome.EXHAUSTED
 
 
 class Member(NamedTuple):

@@ -21,7 +21,7 @@ from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
 from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
-from lab.training.resident import make_resident
+from lab.training.resident import chunk_shapes
 from lab.training.tuning import choose_layout
 
 FLOPS_PER_SECOND = {"cpu": 3e10}
@@ -186,7 +186,7 @@ def _first_facts(
     member = make_member(cohort, shape, data.classes, noted)
     cost = step_cost(member, data.train, cohort.batch_size)
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
-    jax.eval_shape(member.evaluate, state, jax.eval_shape(lambda: make_resident(data).validation))
+    jax.eval_shape(member.evaluate, state, chunk_shapes(data.validation))
     options = compiler_options(operations)
     choice = choose_layout(
         member,

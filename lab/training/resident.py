@@ -1,7 +1,7 @@
 """Data on the device for the whole run, in its storage type."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -55,10 +55,26 @@ def to_inputs(stored: jax.Array) -> jax.Array:
     return stored.astype(jnp.int32) if stored.ndim == 2 else to_float(stored)
 
 
+def chunk_shapes(split: Split) -> Chunks:
+    """The shapes of a split's chunks; nothing is copied."""
+    count, size = _cut(len(split.inputs))
+
+    def shape(array: np.ndarray) -> Any:
+        return jax.ShapeDtypeStruct((count, size, *array.shape[1:]), array.dtype)
+
+    weights: Any = jax.ShapeDtypeStruct((count, size), jnp.float32)
+    return Chunks(shape(split.inputs), shape(split.targets), weights)
+
+
+def _cut(total: int) -> tuple[int, int]:
+    """How many chunks, and how many examples each."""
+    count = math.ceil(total / EVALUATION_BATCH)
+    return count, math.ceil(total / count)
+
+
 def _chunks(split: Split) -> Chunks:
     total = len(split.inputs)
-    count = math.ceil(total / EVALUATION_BATCH)
-    size = math.ceil(total / count)
+    count, size = _cut(total)
     padding = count * size - total
 
     def chunked(array: np.ndarray) -> jax.Array:

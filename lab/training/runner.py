@@ -17,6 +17,7 @@ from lab.records.store import RunFolder
 from lab.specs import DataSpec
 from lab.training.checkpoints import Checkpoints, Warn
 from lab.training.lanes import Lanes, Trace, make_lanes, replicated
+from lab.training.member import outcome_of
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
@@ -246,7 +247,7 @@ class _CohortRun:
             )
         ended = active & np.asarray(info.ended)
         outcomes = [
-            _outcome(reached_K, diverged)
+            outcome_of(reached_K, diverged)
             for reached_K, diverged in zip(info.reached_K[ended], info.diverged[ended], strict=True)
         ]
         curves = curves_table(
@@ -269,9 +270,3 @@ class _CohortRun:
         )
         self._folder.append(self._cohort.name, dispatch, members, curves)
         self._tally.add(np.asarray(info.member)[ended], outcomes, active, ended, seconds)
-
-
-def _outcome(reached_K: np.ndarray, diverged: np.bool_) -> Outcome:
-    if reached_K[-1]:
-        return Outcome.REACHED
-    return Outcome.DIVERGED if diverged else Outcome.EXHAUSTED

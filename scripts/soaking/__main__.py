@@ -1,6 +1,6 @@
 """Kills a run of two cohorts at random moments until it ends, and compares its records.
 
-    scripts/soak                      # about five minutes on 2 CPU cores
+    scripts/soak                      # about three minutes on 2 CPU cores
     scripts/soak --kills=100 --seed=7
 
 A first run is left alone. A second is killed (SIGKILL) `--kills` times, at moments drawn at random:

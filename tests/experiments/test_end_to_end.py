@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Ended, Launch, Race
+from contract import COHORT_KEYS, CONTRAST_KEYS, VERDICTS
 
 from lab.records.parts import read_parts
 from lab.records.reader import read_records
@@ -26,38 +27,6 @@ UNET = (
     "--target=0.1,0.2",
     "--sustain=1",
 )
-COHORT_KEYS = {
-    "name",
-    "parameters",
-    "members",
-    "reached",
-    "diverged",
-    "exhausted",
-    "median_steps",
-    "flops_per_step",
-    "solo_seconds_per_step",
-}
-CONTRAST_KEYS = {
-    "smaller",
-    "larger",
-    "clock",
-    "target",
-    "horizon",
-    "members",
-    "verdict",
-    "win_probability",
-    "rmst_ratio",
-    "modifiers",
-}
-VERDICTS = {
-    "smaller faster",
-    "larger faster",
-    "crossing",
-    "equivalent",
-    "undecided",
-    "not reached",
-    "grid too coarse",
-}
 
 
 def not_finite(name: str) -> None:

@@ -13,7 +13,7 @@ import scipy.special
 from lab.data.loading import DataArrays, Split
 from lab.training import resident
 from lab.training.objectives import objective
-from lab.training.resident import Chunks, make_resident, to_float
+from lab.training.resident import Chunks, chunk_shapes, make_resident, to_float
 from lab.words import TASK_METRICS, Task
 
 SEGMENTATION, CLASSIFICATION = objective(Task.SEGMENTATION), objective(Task.CLASSIFICATION)
@@ -227,3 +227,13 @@ def test_data_stays_in_its_storage_type() -> None:
     scaled = to_float(jnp.array([0, 51, 255], jnp.uint8))
     assert scaled.dtype == jnp.float32
     np.testing.assert_allclose(scaled, [0, 0.2, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_the_shapes_of_chunks_are_told_without_making_them(count: int) -> None:
+    split = Split(np.zeros((count, 4, 4, 1), np.uint8), np.zeros(count, np.int32))
+    made = make_resident(DataArrays(split, split, 2)).validation
+    told = chunk_shapes(split)
+    assert [(leaf.shape, leaf.dtype) for leaf in told] == [
+        (leaf.shape, leaf.dtype) for leaf in made
+    ]

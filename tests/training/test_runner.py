@@ -25,6 +25,7 @@ from lab.specs import StudySpec
 from lab.training import runner, tuning
 from lab.training.checkpoints import Checkpoints
 from lab.training.lanes import Layout
+from lab.training.member import outcome_of
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress
 from lab.words import Metric, Outcome
@@ -293,4 +294,4 @@ def test_outcomes_have_an_order_of_precedence() -> None:
         ((False, False), False): Outcome.EXHAUSTED,
     }
     for (reached, diverged), outcome in cases.items():
-        assert runner._outcome(np.array(reached), np.bool_(diverged)) is outcome
+        assert outcome_of(np.array(reached), np.bool_(diverged)) is outcome

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from contract import COHORT_KEYS, CONTRAST_KEYS
 
 from lab.errors import UsageError
 from lab.verdicts import document
@@ -11,29 +12,6 @@ from lab.verdicts.decision import Verdict
 from lab.words import Clock
 
 HITS = [None, *np.random.default_rng(1).integers(10, 60, 40).tolist()]
-COHORT_KEYS = {
-    "name",
-    "parameters",
-    "members",
-    "reached",
-    "diverged",
-    "exhausted",
-    "median_steps",
-    "flops_per_step",
-    "solo_seconds_per_step",
-}
-CONTRAST_KEYS = {
-    "smaller",
-    "larger",
-    "clock",
-    "target",
-    "horizon",
-    "members",
-    "verdict",
-    "win_probability",
-    "rmst_ratio",
-    "modifiers",
-}
 
 
 @pytest.fixture
