@@ -62,7 +62,7 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
         if not finished:
             folder.amend_environment(throughput(ended))
         records = read_records(folder.paths.root)
-        folder.write_verdict(document.to_json(judge(study, records)))
+        folder.write_verdict(document.to_json(judge(study.comparison, records)))
         page = write_report(folder.paths.root)
         _say("\n" + text.closing(study, records, read_json(folder.paths.verdict)))
         _say("\n" + "\n".join(throughput_lines(ended)))

@@ -39,8 +39,13 @@ class Metric(enum.Enum):
 
     @property
     def upper(self) -> float:
-        """The largest value the metric can take; the smallest is 0 for all of them."""
+        """The largest value the metric can take."""
         return math.inf if self is Metric.LOSS else 1.0
+
+    @property
+    def lower(self) -> float:
+        """The smallest."""
+        return 0.0
 
 
 TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
@@ -78,6 +83,18 @@ class Rule(enum.Enum):
     """The metric is at a declared value or better."""
     PLATEAU = "plateau"
     """The metric is within a tolerance of the member's own best so far."""
+
+
+class Factor(enum.Enum):
+    """What chance enters a member by; each factor has keys of its own."""
+
+    INIT = "init"
+    """The initial weights."""
+    ORDER = "order"
+    """In which order the training examples come."""
+    DROPOUT = "dropout"
+    SPLIT = "split"
+    """Which examples are trained on."""
 
 
 class Precision(enum.Enum):

@@ -1,25 +1,29 @@
 """A cohort's records in memory: what the analysis tower works on."""
 
 import dataclasses
+import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.specs import CohortSpec
-from lab.words import Metric, Outcome
+from lab.specs import CohortSpec, ImportedSpec, NamedMetric
+from lab.words import Factor, Metric, Outcome
+
+AnyMetric = Metric | NamedMetric
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
     """Learning curves in long form, a row for each evaluation a member lived to see.
 
-    Rows are sorted by member, then evaluation. `evaluation` counts from 1; the step of evaluation e
-    is e * eval_every. A member that ended early has no rows past its end.
+    Rows are sorted by member, then evaluation. `evaluation` counts from 1; its step is the spec's
+    `grid[evaluation - 1]`. A member that ended early has no rows past its end.
     """
 
     member: npt.NDArray[np.int64]
     evaluation: npt.NDArray[np.int64]
-    metrics: dict[Metric, npt.NDArray[np.float64]]
+    metrics: dict[AnyMetric, npt.NDArray[np.float64]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +32,16 @@ class CohortRecords:
 
     `hit[i, k]` is the evaluation of member i's first hit of threshold k, and means something only
     where `reached[i, k]`; it lies in (previous evaluation, this one]. `ended` is the member's last
-    evaluation. `outcome[i]` speaks of the hardest threshold.
+    evaluation. `outcome[i]` speaks of the hardest threshold. `seed_ids` are the levels of what
+    chance entered by [N]: members with one id had the same; without them every member had its own.
+    Of cohorts trained elsewhere size and cost may be unknown.
     """
 
-    spec: CohortSpec
-    parameters: int
-    flops_per_step: float
+    spec: CohortSpec | ImportedSpec
+    parameters: int | None
+    flops_per_step: float | None
     member: npt.NDArray[np.int64]
+    seed_ids: Mapping[Factor, npt.NDArray[np.int64]]
     outcome: tuple[Outcome, ...]
     hit: npt.NDArray[np.int64]
     reached: npt.NDArray[np.bool_]
@@ -45,3 +52,23 @@ class CohortRecords:
     def complete(self) -> bool:
         """Whether every member of the spec has ended."""
         return len(self.member) == self.spec.members
+
+    def first(self, members: int) -> "CohortRecords":
+        """The same cohort as if only its first so many members had been declared."""
+        kept_N, kept_R = self.member < members, self.curves.member < members
+        curves = Curves(
+            member=self.curves.member[kept_R],
+            evaluation=self.curves.evaluation[kept_R],
+            metrics={one: values[kept_R] for one, values in self.curves.metrics.items()},
+        )
+        return dataclasses.replace(
+            self,
+            spec=dataclasses.replace(self.spec, members=members),
+            member=self.member[kept_N],
+            seed_ids={factor: ids[kept_N] for factor, ids in self.seed_ids.items()},
+            outcome=tuple(itertools.compress(self.outcome, kept_N)),
+            hit=self.hit[kept_N],
+            reached=self.reached[kept_N],
+            ended=self.ended[kept_N],
+            curves=curves,
+        )

@@ -14,7 +14,7 @@ from lab.records.paths import RunPaths
 from lab.records.schema import MEMBERS, curves_schema
 from lab.records.store import read_environment, read_study_file
 from lab.specs import CohortSpec, StudySpec
-from lab.words import Outcome
+from lab.words import Factor, Outcome
 
 
 def read_study(root: str | Path) -> StudySpec:
@@ -83,6 +83,7 @@ def cohort_records(
         parameters=parameters,
         flops_per_step=flops_per_step,
         member=member_N,
+        seed_ids={Factor.ORDER: members["data_order_id"].to_numpy()},
         outcome=outcome,
         hit=hit_NxK,
         reached=reached_NxK,

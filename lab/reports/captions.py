@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lab.records.cohort import CohortRecords
 from lab.reports.formatting import count, joined
-from lab.specs import CohortSpec
+from lab.specs import AnyCohortSpec
 from lab.verdicts import language
 from lab.words import Clock, Direction, Rule
 
@@ -21,7 +21,7 @@ class Caption:
     alt: str
 
 
-def goal(spec: CohortSpec, threshold: int = -1) -> str:
+def goal(spec: AnyCohortSpec, threshold: int = -1) -> str:
     """The verdicts' goal with its direction: `IoU 0.6 or more`; a plateau has none."""
     words = language.goal(spec.target, spec.target.thresholds[threshold])
     if spec.target.rule is Rule.PLATEAU:
@@ -30,25 +30,25 @@ def goal(spec: CohortSpec, threshold: int = -1) -> str:
     return f"{words} or {side}"
 
 
-def on_axis(spec: CohortSpec, threshold: int = -1) -> str:
+def on_axis(spec: AnyCohortSpec, threshold: int = -1) -> str:
     """The goal in lines short enough for a vertical axis."""
     return goal(spec, threshold).replace(" (", "\n(").replace(" of a ", "\nof a ")
 
 
-def whole_goal(spec: CohortSpec) -> str:
+def whole_goal(spec: AnyCohortSpec) -> str:
     """The goal with its split, its sustain rule and its smoothing."""
     often = "" if spec.target.sustain == 1 else f", at {spec.target.sustain} evaluations in a row"
     return f"{goal(spec)} on the whole validation split{often}{smoothed(spec)}"
 
 
-def smoothed(spec: CohortSpec) -> str:
+def smoothed(spec: AnyCohortSpec) -> str:
     """How many evaluations are averaged, where it is more than one."""
     if spec.target.smoothing == 1:
         return ""
     return f"; each evaluation counts as the mean of the last {spec.target.smoothing}"
 
 
-def held(spec: CohortSpec) -> str:
+def held(spec: AnyCohortSpec) -> str:
     """The fan's vertical axis."""
     name = spec.target.metric.label
     if spec.target.smoothing > 1:
@@ -64,7 +64,9 @@ def short(name: str) -> str:
 
 
 def sized(records: CohortRecords) -> str:
-    """`small: 2,904 parameters`."""
+    """`small: 2,904 parameters`, or the name alone."""
+    if records.parameters is None:
+        return records.spec.name
     return f"{records.spec.name}: {count(records.parameters)} parameters"
 
 

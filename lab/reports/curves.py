@@ -55,7 +55,7 @@ def held_levels(records: CohortRecords) -> Floats:
     raw_NxE = sign * _smoothed(raw_curves(records), spec.target.smoothing)
     raw_NxE[np.isnan(raw_NxE)] = -np.inf
     last, sustain = last_start(spec), spec.target.sustain
-    worst = 0.0 if sign > 0 else -math.inf
+    worst = spec.target.metric.lower if sign > 0 else -math.inf
     if spec.target.rule is Rule.PLATEAU:
         best_NxE = np.maximum.accumulate(raw_NxE[:, :last], axis=1)
         return sign * np.maximum(best_NxE, worst)
@@ -107,9 +107,10 @@ def fan_range(cohorts: Sequence[CohortRecords]) -> tuple[float, float]:
     if target.rule is Rule.PLATEAU:
         low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
         margin = 0.05 * (high - low) or 0.05
-        return max(float(low - margin), 0.0), float(high + margin)
+        return max(float(low - margin), target.metric.lower), float(high + margin)
     hardest = target.thresholds[-1]
     far = float(np.max(np.abs(finite - hardest), initial=0.0)) or 0.1
     if target.direction is Direction.MAXIMIZE:
-        return max(hardest - 1.05 * far, 0.0), min(hardest + 0.35 * far, target.metric.upper)
-    return max(hardest - 0.35 * far, 0.0), hardest + 1.05 * far
+        highest = min(hardest + 0.35 * far, target.metric.upper)
+        return max(hardest - 1.05 * far, target.metric.lower), highest
+    return max(hardest - 0.35 * far, target.metric.lower), hardest + 1.05 * far

@@ -57,6 +57,7 @@ MODIFIERS = {
     "one shared learning rate": "Both were trained alike, at one rate or the same ones in "
     "turn, which may suit one better.",
     "as configured": "Each network was trained as it was set up, without tuning.",
+    "trained elsewhere": "The curves say nothing of how the networks were trained.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",
     "incomplete": "Not all members have ended.",

@@ -27,7 +27,8 @@ from lab.reports.curves import (
 )
 from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
-from lab.verdicts.clocks import cost_per_evaluation, last_start
+from lab.specs import CohortSpec
+from lab.verdicts.clocks import clock_times, cost_per_step
 from lab.words import Clock, Rule
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
@@ -64,7 +65,8 @@ def draw_all(records: Mapping[str, CohortRecords], clocks: Sequence[Clock]) -> t
     groups: dict[object, list[CohortRecords]] = {}
     for one in records.values():
         if len(one.member):
-            groups.setdefault((one.spec.data, one.spec.target), []).append(one)
+            data = one.spec.data if isinstance(one.spec, CohortSpec) else None
+            groups.setdefault((data, one.spec.target), []).append(one)
     return tuple(
         dataclasses.replace(picture, name=f"{picture.name}{'' if index == 1 else f'-{index}'}")
         for index, cohorts in enumerate(groups.values(), start=1)
@@ -137,13 +139,14 @@ def _figure(
 def _incidence_panel(
     panel: Axes, cohorts: Sequence[CohortRecords], threshold: int, clock: Clock
 ) -> None:
-    ends = [last_start(one.spec) * float(cost_per_evaluation(one, clock)) for one in cohorts]
-    budget = max(one.spec.evaluations * float(cost_per_evaluation(one, clock)) for one in cohorts)
+    ends = [float(clock_times(one, clock).budget) for one in cohorts]
+    budget = max(one.spec.budget_steps * float(cost_per_step(one, clock)) for one in cohorts)
     factor, prefix = scale(budget) if clock is Clock.FLOPS else (1.0, "")
     hues = colours(len(cohorts))
     for records, hue in zip(cohorts, hues, strict=True):
         curve = share_reached(records, threshold)
-        x = curve.evaluation * float(cost_per_evaluation(records, clock)) / factor
+        steps = clock_times(records, clock).positions
+        x = np.append(0, steps)[curve.evaluation] * float(cost_per_step(records, clock)) / factor
         panel.fill_between(x, curve.lower, curve.upper, step="post", color=hue, alpha=0.16, lw=0)
         panel.step(x, curve.share, where="post", color=hue, lw=2)
         panel.plot(x[-1:], curve.share[-1:], "|", color=hue, ms=9, mew=2)
@@ -213,17 +216,17 @@ def _apart(heights: Sequence[float]) -> list[float]:
 
 def _fan_panel(panel: Axes, cohorts: Sequence[CohortRecords], index: int) -> None:
     records, hue = cohorts[index], colours(len(cohorts))[index]
-    every = records.spec.eval_every
+    grid = np.array(records.spec.grid)
     drawn = fan(records)
-    x = drawn.evaluation * every
+    x = grid[drawn.evaluation - 1]
     for other in (*cohorts[:index], *cohorts[index + 1 :]):
-        steps = fan(other).evaluation * other.spec.eval_every
-        panel.plot(steps, fan(other).level[2], color=FAINT, lw=1.2, ls=(0, (2, 2)))
+        beside = fan(other)
+        steps = np.array(other.spec.grid)[beside.evaluation - 1]
+        panel.plot(steps, beside.level[2], color=FAINT, lw=1.2, ls=(0, (2, 2)))
     panel.fill_between(x, drawn.level[0], drawn.level[4], color=hue, alpha=0.15, lw=0)
     panel.fill_between(x, drawn.level[1], drawn.level[3], color=hue, alpha=0.25, lw=0)
     raw_NxE = raw_curves(records)
     for row in _spread(len(raw_NxE), MEMBERS_SHOWN):
-        grid = np.arange(1, raw_NxE.shape[1] + 1) * every
         panel.plot(grid, raw_NxE[row], color=hue, lw=0.7, alpha=0.75)
     panel.plot(x, drawn.level[2], color=hue, lw=2.4)
     if records.spec.target.rule is Rule.THRESHOLD:  # A tolerance is no level.
@@ -238,7 +241,8 @@ def _mark_targets(panel: Axes, records: CohortRecords) -> None:
         panel.axhline(threshold, color=INK, lw=1, ls=(0, (5, 3)))
     median = median_evaluation(records).estimate
     if median is not None:
-        step, late = median * spec.eval_every, median > 0.7 * spec.evaluations
+        step = spec.grid[int(median) - 1]
+        late = step > 0.7 * spec.budget_steps
         panel.plot([step], [spec.target.thresholds[-1]], "o", color=INK, ms=5, zorder=5)
         panel.annotate(
             f"half by {count(step)}",

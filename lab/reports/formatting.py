@@ -40,14 +40,11 @@ def _interval(estimate: Mapping[str, Any] | None, text: Callable[[float], str]) 
     return f"{text(estimate['estimate'])} ({lower} to {upper})"
 
 
-def median(time: QuantileTime, cost: float, last: float) -> str:
-    """A quantile in evaluations as `280 (250 to 320)`, in units of `cost` an evaluation.
+def median(time: QuantileTime, last: float) -> str:
+    """A quantile time as `280 (250 to 320)`; an end not reached by the last time is `beyond` it."""
 
-    An end that was not reached by the last evaluation is `beyond` it.
-    """
-
-    def at(evaluation: float | None) -> str:
-        return f"beyond {last * cost:,.0f}" if evaluation is None else f"{evaluation * cost:,.0f}"
+    def at(value: float | None) -> str:
+        return f"beyond {last:,.0f}" if value is None else f"{value:,.0f}"
 
     if time.estimate is None:
         return at(None) if time.lower is None else f"{at(None)} (from {at(time.lower)})"

@@ -9,7 +9,7 @@ from typing import Any
 from lab.records.cohort import CohortRecords
 from lab.reports import formatting
 from lab.reports.curves import median_evaluation
-from lab.verdicts.clocks import last_start
+from lab.verdicts.clocks import clock_times
 from lab.words import Clock
 
 Document = Mapping[str, Any]
@@ -126,10 +126,11 @@ def contrasts_csv(document: Document) -> str:
 
 
 def _median(records: CohortRecords) -> str:
-    spec = records.spec
     if not len(records.member):
         return formatting.NONE
-    return formatting.median(median_evaluation(records), spec.eval_every, last_start(spec))
+    steps = clock_times(records, Clock.STEPS)
+    time = median_evaluation(records).on(steps, steps.budget)
+    return formatting.median(time, float(steps.budget))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -5,7 +5,9 @@ strings and enums, so that the analysis tower can read a study without JAX.
 """
 
 from lab.specs.cohort import MAX_EXAMPLES, MAX_MEMBERS, CohortSpec, cohort_seeds
+from lab.specs.comparison import Comparison, ContrastSpec, Margins
 from lab.specs.data import DataSpec
+from lab.specs.imported import ImportedSpec
 from lab.specs.models import (
     CNNSpec,
     DeepLinearSpec,
@@ -37,9 +39,13 @@ from lab.specs.schedules import (
     ScheduleSpec,
     StepSchedule,
 )
-from lab.specs.study import STUDY_SCHEMA, ContrastSpec, Margins, StudySpec, json_converter
-from lab.specs.target import TargetSpec
+from lab.specs.sequential import SequentialSpec
+from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
+from lab.specs.target import NamedMetric, TargetSpec
 from lab.specs.variation import Varied
+
+AnyCohortSpec = CohortSpec | ImportedSpec
+"""A cohort, wherever it was trained."""
 
 __all__ = [
     "MAX_EXAMPLES",
@@ -48,13 +54,16 @@ __all__ = [
     "AdagradSpec",
     "AdamSpec",
     "AdamWSpec",
+    "AnyCohortSpec",
     "CNNSpec",
     "CohortSpec",
+    "Comparison",
     "ConstantSchedule",
     "ContrastSpec",
     "CosineSchedule",
     "DataSpec",
     "DeepLinearSpec",
+    "ImportedSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",
     "LionSpec",
@@ -63,6 +72,7 @@ __all__ = [
     "ModelSpec",
     "MuonSpec",
     "NAdamSpec",
+    "NamedMetric",
     "OptimizerSpec",
     "ProdigySpec",
     "RMSPropSpec",
@@ -71,6 +81,7 @@ __all__ = [
     "SGDSpec",
     "ScheduleFreeSpec",
     "ScheduleSpec",
+    "SequentialSpec",
     "StepSchedule",
     "StudySpec",
     "TargetSpec",

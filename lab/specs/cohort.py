@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,11 @@ class CohortSpec:
     def evaluations(self) -> int:
         """How many evaluations the budget holds; the first comes after `eval_every` steps."""
         return self.budget_steps // self.eval_every
+
+    @property
+    def grid(self) -> Sequence[int]:
+        """The step of each evaluation."""
+        return range(self.eval_every, self.budget_steps + 1, self.eval_every)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

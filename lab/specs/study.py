@@ -9,41 +9,16 @@ import cattrs.strategies
 
 from lab.errors import UsageError
 from lab.specs.cohort import CohortSpec
+from lab.specs.comparison import DEFAULT_MARGINS, Comparison, ContrastSpec, Margins
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec
 from lab.specs.rules import require
 from lab.specs.schedules import ScheduleSpec
-from lab.words import Clock
+from lab.specs.sequential import SequentialSpec
+from lab.specs.target import NamedMetric
+from lab.words import Clock, Metric
 
 STUDY_SCHEMA = 1
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ContrastSpec:
-    """One smaller cohort against one larger, by name."""
-
-    smaller: str
-    larger: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Margins:
-    """What a verdict is decided with, declared before the run (STATISTICS, section 3).
-
-    The interval of the win probability has level 1 - `alpha_win`, those of the incidence difference
-    at m landmarks 1 - `alpha_landmarks`/m each. `delta` and `delta_incidence` bound equivalence.
-    """
-
-    alpha_win: float = 0.03
-    alpha_landmarks: float = 0.02
-    delta: float = 0.075
-    delta_incidence: float = 0.15
-    minimum_reached: float = 0.8
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            require(0 < value < 1, f"{field.name} is {value}; it must lie in (0, 1)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +29,8 @@ class StudySpec:
     cohorts: tuple[CohortSpec, ...]
     contrasts: tuple[ContrastSpec, ...]
     clocks: tuple[Clock, ...] = tuple(Clock)
-    margins: Margins = Margins()
+    margins: Margins = DEFAULT_MARGINS
+    sequential: SequentialSpec | None = None
 
     def __post_init__(self) -> None:
         names = [cohort.name for cohort in self.cohorts]
@@ -72,6 +48,11 @@ class StudySpec:
     def cohort(self, name: str) -> CohortSpec:
         """The cohort of that name; KeyError if there is none."""
         return {cohort.name: cohort for cohort in self.cohorts}[name]
+
+    @property
+    def comparison(self) -> Comparison:
+        """What the study asks of its records."""
+        return Comparison(self.question, self.contrasts, self.clocks, self.margins, self.sequential)
 
     def to_json(self) -> str:
         """The whole study as indented JSON; `from_json` gives an equal study back."""
@@ -121,6 +102,8 @@ def json_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for union in (ModelSpec, OptimizerSpec, ScheduleSpec):
         cattrs.strategies.configure_tagged_union(union, converter, tag_name="type")
+    # A study trains, and what it trains on it measures by metrics of the lab's own.
+    converter.register_structure_hook(Metric | NamedMetric, lambda value, _: Metric(value))
     return converter
 
 

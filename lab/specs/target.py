@@ -8,6 +8,29 @@ from lab.words import Direction, Metric, Rule
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class NamedMetric:
+    """A metric of somebody else's training: its name, and which way it improves, as declared."""
+
+    value: str
+    direction: Direction
+
+    @property
+    def label(self) -> str:
+        """As it stands in a sentence."""
+        return self.value
+
+    @property
+    def lower(self) -> float:
+        """Nothing is known of its range."""
+        return -math.inf
+
+    @property
+    def upper(self) -> float:
+        """Nothing is known of its range."""
+        return math.inf
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TargetSpec:
     """When a member has converged: `sustain` evaluations in a row that are a success.
 
@@ -19,7 +42,7 @@ class TargetSpec:
     that many nothing is a success.
     """
 
-    metric: Metric
+    metric: Metric | NamedMetric
     thresholds: tuple[float, ...]
     sustain: int = 2
     smoothing: int = 1
@@ -30,9 +53,9 @@ class TargetSpec:
         require(bool(self.thresholds), f"no threshold was given; pass at least one {flag}")
         for value in self.thresholds:
             require(
-                math.isfinite(value) and 0 < value <= self.metric.upper,
+                math.isfinite(value) and self._least < value <= self.metric.upper,
                 f"{flag.removeprefix('--')} {value} cannot be taken by {self.metric.value}, which "
-                f"lies in (0, {self.metric.upper:g}]: pass a {flag} inside it",
+                f"lies in ({self._least:g}, {self.metric.upper:g}]: pass a {flag} inside it",
             )
         hardening = sorted(set(self.thresholds), reverse=self._falling)
         require(
@@ -50,6 +73,11 @@ class TargetSpec:
     def direction(self) -> Direction:
         """The metric's own direction."""
         return self.metric.direction
+
+    @property
+    def _least(self) -> float:
+        """Tolerances are positive whatever the metric."""
+        return 0.0 if self.rule is Rule.PLATEAU else self.metric.lower
 
     @property
     def _falling(self) -> bool:

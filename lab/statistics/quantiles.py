@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import scipy.special
 
-from lab.statistics.times import Times
+from lab.statistics.times import ClockTimes, Times
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,14 +23,17 @@ class QuantileTime:
     upper: float | None
     level: float
 
-    def scaled(self, cost: float, horizon: float = math.inf) -> "QuantileTime":
-        """In clock units; a time beyond the horizon is not reached within it."""
+    def on(self, clock: ClockTimes, horizon: Fraction) -> "QuantileTime":
+        """From evaluations to clock units; a time beyond the horizon is not reached within it."""
+        positions = [0, *clock.positions.tolist()]
 
-        def scale(value: float | None) -> float | None:
-            return None if value is None or value * cost > horizon else value * cost
+        def when(evaluation: float | None) -> float | None:
+            if evaluation is None or positions[int(evaluation)] * clock.cost > horizon:
+                return None
+            return float(positions[int(evaluation)] * clock.cost)
 
         return dataclasses.replace(
-            self, estimate=scale(self.estimate), lower=scale(self.lower), upper=scale(self.upper)
+            self, estimate=when(self.estimate), lower=when(self.lower), upper=when(self.upper)
         )
 
 

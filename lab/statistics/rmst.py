@@ -33,7 +33,7 @@ def restricted_mean(side: ClockTimes, horizon: Fraction) -> RestrictedMean:
     of one member at each extreme seen besides, lest certainty be claimed from agreement.
     """
     longest = float(horizon / side.cost)
-    shortest = min(1.0, longest)
+    shortest = min(float(side.positions[0]), longest)
     times = side.restricted(horizon)
     members = len(times)
     mean = float(np.mean(times)) if members else longest
@@ -42,7 +42,7 @@ def restricted_mean(side: ClockTimes, horizon: Fraction) -> RestrictedMean:
         spread = float(np.var(times, ddof=1))
     else:
         spread = ((mean - shortest) ** 2 + (longest - mean) ** 2) / (members + 1)
-    # Only here do evaluations become clock units: scaled times that are equal may differ by an ulp.
+    # Only here do steps become clock units: scaled times that are equal may differ by an ulp.
     unit = float(side.cost)
     return RestrictedMean(
         mean=mean * unit,

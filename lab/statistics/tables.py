@@ -45,7 +45,7 @@ def tabulate(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> Tables
     late_second, early_second = _cells(second, ends[1], rank)
     after = 2 * len(rank) - 1
     rounded = _table(late_first, late_second, after)
-    if first.cost == second.cost:
+    if _on_one_grid(first, second):
         return Tables(rounded, rounded, rounded, shared_grid=True)
     return Tables(
         rounded=rounded,
@@ -61,24 +61,33 @@ def overlapping_share(first: ClockTimes, second: ClockTimes, horizon: Fraction) 
     On a shared grid these are the ties; on two grids the pairs whose intervals overlap.
     """
     pairs = first.times.members * second.times.members
-    ends = [side.times.hits[side.times.hits <= horizon // side.cost] for side in (first, second)]
+    ends = [side.times.hits[side.times.hits <= side.within(horizon)] for side in (first, second)]
     if not all(len(end) for end in ends):
         return 0.0
     ratio = first.cost / second.cost
-    # (e-1, e] * ratio overlaps (f-1, f] where f > (e-1) * ratio and f - 1 < e * ratio.
+    positions, others = [0, *first.positions.tolist()], second.positions
     cells, members = np.unique(ends[0], return_counts=True)
     overlaps = 0
     for cell, count in zip(cells.tolist(), members.tolist(), strict=True):
-        low = np.searchsorted(ends[1], math.floor((cell - 1) * ratio), side="right")
-        high = np.searchsorted(ends[1], math.ceil(cell * ratio), side="right")
+        # Those that end by the cell's beginning lie before it, those that begin at its end after.
+        before = np.searchsorted(others, math.floor(positions[cell - 1] * ratio), side="right")
+        begun = np.searchsorted(others, math.ceil(positions[cell] * ratio), side="left") + 1
+        low, high = np.searchsorted(ends[1], [before, begun], side="right")
         overlaps += count * int(high - low)
     return overlaps / pairs
+
+
+def _on_one_grid(first: ClockTimes, second: ClockTimes) -> bool:
+    """Whether both were evaluated at the same times, as far as both were followed."""
+    both = min(first.times.last, second.times.last)
+    same = np.array_equal(first.positions[:both], second.positions[:both])
+    return first.cost == second.cost and same
 
 
 def _positions(side: ClockTimes, unit: Fraction) -> list[int]:
     """Where evaluations 0..last lie, in `unit`s: Python's integers, since 64 bits may overflow."""
     step = int(side.cost / unit)
-    return [evaluation * step for evaluation in range(side.times.last + 1)]
+    return [0, *(position * step for position in side.positions.tolist())]
 
 
 def _cells(side: ClockTimes, ends: list[int], rank: dict[int, int]) -> tuple[Integers, Integers]:

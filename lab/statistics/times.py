@@ -63,35 +63,58 @@ class Times:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClockTimes:
-    """Times on one clock, `cost` units an evaluation.
+    """Times on one clock: evaluation e comes after `positions[e - 1]` steps of `cost` units each.
 
     The cost is exact: 3 * 0.1 != 0.3 in floating point would silently break ties between cohorts.
     """
 
     times: Times
+    positions: Integers
     cost: Fraction
 
     def __post_init__(self) -> None:
         if self.cost <= 0:
-            raise ValueError(f"an evaluation costs {self.cost}; it must be positive")
+            raise ValueError(f"a step costs {self.cost}; it must be positive")
+        rising = bool((np.diff(self.positions, prepend=0) > 0).all())
+        if len(self.positions) != self.times.last or not rising:
+            raise ValueError("evaluations 1 to last must lie at increasing positions above 0")
+
+    @classmethod
+    def uniform(cls, times: Times, cost: Fraction) -> Self:
+        """Evaluations `cost` units apart, the first as far from the start."""
+        return cls(times, np.arange(1, times.last + 1), cost)
 
     @property
     def budget(self) -> Fraction:
         """The latest time at which a success can start."""
-        return self.times.last * self.cost
+        return int(self.positions[-1]) * self.cost
+
+    @property
+    def cell(self) -> Fraction:
+        """The longest stretch between two evaluations."""
+        return int(np.diff(self.positions, prepend=0).max()) * self.cost
+
+    def within(self, time: Fraction) -> int:
+        """How many evaluations lie at or before this time."""
+        return int(np.searchsorted(self.positions, time // self.cost, side="right"))
 
     def certain_by(self, time: Fraction) -> int:
         """How many members had surely reached by this time."""
-        return int(np.count_nonzero(self.times.hits <= time // self.cost))
+        return int(np.count_nonzero(self.times.hits <= self.within(time)))
 
     def possible_by(self, time: Fraction) -> int:
         """How many may have reached by it: also those whose interval it cuts."""
-        return int(np.count_nonzero(self.times.hits <= math.ceil(time / self.cost)))
+        begun = int(np.searchsorted(self.positions, math.ceil(time / self.cost), side="left"))
+        return int(np.count_nonzero(self.times.hits <= begun + 1)) if time > 0 else 0
+
+    def steps(self) -> Integers:
+        """The step of each member's hit; means something only where it reached."""
+        return self.positions[np.where(self.times.reached, self.times.evaluation, 1) - 1]
 
     def restricted(self, horizon: Fraction) -> Floats:
-        """min(T, horizon) of every member, in evaluations; never counts as the horizon."""
-        within = self.times.reached & (self.times.evaluation <= horizon // self.cost)
-        return np.where(within, self.times.evaluation, float(horizon / self.cost))
+        """min(T, horizon) of every member, in steps; never counts as the horizon."""
+        within = self.times.reached & (self.times.evaluation <= self.within(horizon))
+        return np.where(within, self.steps(), float(horizon / self.cost))
 
 
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:

@@ -5,13 +5,15 @@ Verdicts and reports both measure with these, so a picture cannot contradict its
 
 from fractions import Fraction
 
+import numpy as np
+
 from lab.records.cohort import CohortRecords
-from lab.specs import CohortSpec
-from lab.statistics.times import Times
+from lab.specs import AnyCohortSpec
+from lab.statistics.times import ClockTimes, Times
 from lab.words import Clock
 
 
-def last_start(spec: CohortSpec) -> int:
+def last_start(spec: AnyCohortSpec) -> int:
     """The last evaluation at which a success can start: the next ones have to sustain it."""
     return spec.evaluations - spec.target.sustain + 1
 
@@ -25,16 +27,24 @@ def times_to(records: CohortRecords, threshold: int = -1) -> Times:
     )
 
 
-def cost_per_evaluation(records: CohortRecords, clock: Clock) -> Fraction:
-    """What training from one evaluation to the next costs on a clock; exact.
+def clock_times(records: CohortRecords, clock: Clock, threshold: int = -1) -> ClockTimes:
+    """The same on a clock."""
+    times = times_to(records, threshold)
+    steps = np.array(records.spec.grid[: times.last], dtype=np.int64)
+    return ClockTimes(times, steps, cost_per_step(records, clock))
+
+
+def cost_per_step(records: CohortRecords, clock: Clock) -> Fraction:
+    """What a training step costs on a clock, exactly; ValueError where nobody knows.
 
     FLOPs are those of training steps; evaluations are no part of convergence and cost nothing.
     """
-    spec = records.spec
     match clock:
         case Clock.STEPS:
-            return Fraction(spec.eval_every)
-        case Clock.EXAMPLES:
-            return Fraction(spec.eval_every * spec.batch_size)
-        case Clock.FLOPS:
-            return spec.eval_every * Fraction(records.flops_per_step)
+            return Fraction(1)
+        case Clock.EXAMPLES if records.spec.batch_size is not None:
+            return Fraction(records.spec.batch_size)
+        case Clock.FLOPS if records.flops_per_step is not None:
+            return Fraction(records.flops_per_step)
+        case _:
+            raise ValueError(f"cohort {records.spec.name!r} has no known cost in {clock.label}")

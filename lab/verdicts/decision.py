@@ -49,6 +49,7 @@ class Modifier(enum.Enum):
     SAME_AS_STEPS = "same hypothesis as steps"
     ONE_SHARED_RATE = "one shared learning rate"
     AS_CONFIGURED = "as configured"
+    TRAINED_ELSEWHERE = "trained elsewhere"
     INCOMPLETE = "incomplete"
 
 
@@ -301,8 +302,6 @@ def _quantiles(clock: ClockTimes, horizon: Fraction, level: float) -> tuple[Quan
     """In clock units, each of the level at which a ratio of two has `level`."""
     single = 1 - (1 - level) / 2
     return tuple(
-        quantiles.quantile_time(clock.times, quantile, single).scaled(
-            float(clock.cost), float(horizon)
-        )
+        quantiles.quantile_time(clock.times, quantile, single).on(clock, horizon)
         for quantile in QUANTILES
     )

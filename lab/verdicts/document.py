@@ -11,12 +11,26 @@ from typing import Any
 import cattrs
 
 from lab.errors import UsageError
+from lab.records.cohort import AnyMetric
+from lab.specs import NamedMetric
 from lab.verdicts.decision import Decision
 from lab.verdicts.judge import StudyVerdict
+from lab.words import Metric
 
 VERDICT_SCHEMA = 1
 
-_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+
+    def metric(value: Any, _: Any) -> AnyMetric:
+        return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
+
+    converter.register_structure_hook(AnyMetric, metric)
+    return converter
+
+
+_CONVERTER = _converter()
 _DECISION_KEYS = [field.name for field in dataclasses.fields(Decision)]
 
 

@@ -2,27 +2,27 @@
 
 import dataclasses
 
-from lab.specs import CohortSpec, Margins, TargetSpec
+from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec
 from lab.verdicts.decision import Decision
-from lab.words import Clock
+from lab.words import Clock, Hyperparameter
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CohortSummary:
     """A cohort's figures at its hardest target; the counts speak of members that have ended.
 
-    `median_steps` is None where fewer than half of the members reached the target, and
-    `solo_seconds_per_step` where it was not measured.
+    `median_steps` is None where fewer than half of the members reached the target, and a size or a
+    cost where nobody knows it.
     """
 
     name: str
-    parameters: int
+    parameters: int | None
     members: int
     reached: int
     diverged: int
     exhausted: int
     median_steps: float | None
-    flops_per_step: float
+    flops_per_step: float | None
     solo_seconds_per_step: float | None
 
 
@@ -31,12 +31,21 @@ class Entrant:
     """One side of a contrast: its summary, and what was declared of it."""
 
     summary: CohortSummary
-    spec: CohortSpec
+    spec: AnyCohortSpec
 
     @property
-    def training(self) -> tuple[object, ...]:
-        """How its members were trained, whatever they are."""
+    def training(self) -> tuple[object, ...] | None:
+        """How its members were trained, whatever they are; None where it was elsewhere."""
+        if not isinstance(self.spec, CohortSpec):
+            return None
         return self.spec.optimizer, self.spec.recipe, self.spec.vary, self.spec.precision
+
+    @property
+    def learning_rates(self) -> tuple[float, ...]:
+        """Those of its members in turn; none where nobody said."""
+        if not isinstance(self.spec, CohortSpec):
+            return ()
+        return self.spec.values(Hyperparameter.LEARNING_RATE)
 
     @property
     def planned(self) -> int:
@@ -66,6 +75,11 @@ class Finding:
     decision: Decision
 
     @property
+    def trained_elsewhere(self) -> bool:
+        """Whether nobody said how one of the two was trained."""
+        return self.smaller.training is None or self.larger.training is None
+
+    @property
     def rates_shared(self) -> bool:
-        """Whether both cohorts were trained in the very same way."""
-        return self.smaller.training == self.larger.training
+        """Whether both cohorts are known to be trained in the very same way."""
+        return not self.trained_elsewhere and self.smaller.training == self.larger.training

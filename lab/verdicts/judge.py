@@ -5,16 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lab.records.cohort import CohortRecords
-from lab.specs import ContrastSpec, Margins, StudySpec
+from lab.records.cohort import AnyMetric, CohortRecords
+from lab.specs import Comparison, ContrastSpec, Margins
 from lab.statistics.quantiles import quantile_time
-from lab.statistics.times import ClockTimes
 from lab.verdicts import language
 from lab.verdicts.answer import answer
-from lab.verdicts.clocks import cost_per_evaluation, times_to
+from lab.verdicts.clocks import clock_times
 from lab.verdicts.decision import Decision, Modifier, Side, Verdict, decide
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
-from lab.words import Clock, Metric, Outcome
+from lab.words import Clock, Outcome
 
 PERMUTATION_SEED = 20_260_728
 """The address of every permutation that a verdict draws: the same records, the same verdict."""
@@ -27,7 +26,7 @@ class ContrastVerdict:
     smaller: str
     larger: str
     clock: Clock
-    metric: Metric
+    metric: AnyMetric
     target: float
     decision: Decision
     claim: str
@@ -45,30 +44,31 @@ class StudyVerdict:
     margins: Margins
 
 
-def judge(study: StudySpec, records: Mapping[str, CohortRecords]) -> StudyVerdict:
-    """The verdict on a study; `records` holds every cohort of it by name.
+def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> StudyVerdict:
+    """The verdict on what is compared; `records` holds every cohort of it by name, in order.
 
     While members are missing every contrast is undecided: those that end first are the quick ones.
     """
     findings = [
-        _find(study, records, contrast, clock, index)
-        for contrast in study.contrasts
-        for clock in study.clocks
-        for index in range(len(study.cohort(contrast.smaller).target.thresholds))
+        _find(comparison, records, contrast, clock, index)
+        for contrast in comparison.contrasts
+        for clock in comparison.clocks
+        for index in range(len(records[contrast.smaller].spec.target.thresholds))
     ]
     return StudyVerdict(
-        question=study.question,
+        question=comparison.question,
         answer=answer(findings),
-        cohorts=tuple(summarise(records[cohort.name]) for cohort in study.cohorts),
+        cohorts=tuple(map(summarise, records.values())),
         contrasts=tuple(_contrast_verdict(finding) for finding in findings),
-        margins=study.margins,
+        margins=comparison.margins,
     )
 
 
 def summarise(records: CohortRecords) -> CohortSummary:
     """The cohort's row of the verdict, at its hardest target."""
     count = {outcome: records.outcome.count(outcome) for outcome in Outcome}
-    median = quantile_time(times_to(records), 0.5, 0.95).scaled(records.spec.eval_every)
+    steps = clock_times(records, Clock.STEPS)
+    median = quantile_time(steps.times, 0.5, 0.95).on(steps, steps.budget)
     return CohortSummary(
         name=records.spec.name,
         parameters=records.parameters,
@@ -83,7 +83,7 @@ def summarise(records: CohortRecords) -> CohortSummary:
 
 
 def _find(
-    study: StudySpec,
+    comparison: Comparison,
     records: Mapping[str, CohortRecords],
     contrast: ContrastSpec,
     clock: Clock,
@@ -92,7 +92,7 @@ def _find(
     pair = records[contrast.smaller], records[contrast.larger]
     sides = [_side(one, clock, threshold) for one in pair]
     generator = np.random.default_rng(PERMUTATION_SEED)
-    decision = decide(sides[0], sides[1], study.margins, generator)
+    decision = decide(sides[0], sides[1], comparison.margins, generator)
     target = pair[0].spec.target
     finding = Finding(
         smaller=_entrant(pair[0]),
@@ -100,17 +100,17 @@ def _find(
         clock=clock,
         declared=target,
         target=target.thresholds[threshold],
-        cell=float(max(side.clock.cost for side in sides)),
-        margins=study.margins,
+        cell=float(max(side.clock.cell for side in sides)),
+        margins=comparison.margins,
         decision=decision,
     )
-    return dataclasses.replace(finding, decision=_qualified(finding, study.clocks))
+    return dataclasses.replace(finding, decision=_qualified(finding, comparison.clocks))
 
 
 def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
     """The decision with the modifiers that its data alone cannot know."""
     decision = finding.decision
-    added = [Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED]
+    added = [_licence(finding)]
     # Contrasted cohorts have one batch size (lab.specs), so examples are steps times a constant.
     if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks:
         added.append(Modifier.SAME_AS_STEPS)
@@ -120,6 +120,12 @@ def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
             decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
         )
     return dataclasses.replace(decision, modifiers=(*decision.modifiers, *added))
+
+
+def _licence(finding: Finding) -> Modifier:
+    if finding.trained_elsewhere:
+        return Modifier.TRAINED_ELSEWHERE
+    return Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED
 
 
 def _contrast_verdict(finding: Finding) -> ContrastVerdict:
@@ -137,7 +143,7 @@ def _contrast_verdict(finding: Finding) -> ContrastVerdict:
 
 def _side(records: CohortRecords, clock: Clock, threshold: int) -> Side:
     return Side(
-        clock=ClockTimes(times_to(records, threshold), cost_per_evaluation(records, clock)),
+        clock=clock_times(records, clock, threshold),
         diverged=records.outcome.count(Outcome.DIVERGED),
     )
 

@@ -34,10 +34,15 @@ def landmark_times(
     On a shared grid they are evaluations of both; else at most the finer cohort's cell is cut, and
     at the horizon, which is not on both grids, the coarser one's.
     """
-    cell = max(smaller.cost, larger.cost)
-    wanted = [round(share * horizon / cell) for share in SHARES_OF_HORIZON[:-1]]
-    inside = {max(evaluation, 1) * cell for evaluation in wanted}
-    return tuple(sorted({time for time in inside if time < horizon} | {horizon}))
+    coarser = max((smaller, larger), key=lambda side: (side.cell, side.cost))
+    inside = [
+        int(position) * coarser.cost
+        for position in coarser.positions.tolist()
+        if position * coarser.cost < horizon
+    ]
+    wanted = [share * horizon for share in SHARES_OF_HORIZON[:-1]]
+    nearest = {min(inside, key=lambda time: abs(time - want)) for want in wanted} if inside else ()
+    return tuple(sorted({*nearest, horizon}))
 
 
 def landmarks_at(

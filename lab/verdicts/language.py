@@ -8,7 +8,7 @@ from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
-from lab.words import Clock, Hyperparameter, Rule
+from lab.words import Clock, Rule
 
 _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
@@ -41,7 +41,9 @@ def _goal(finding: Finding) -> str:
 
 
 def net(entrant: Entrant, word: str) -> str:
-    """`the smaller net (2,903 parameters)`."""
+    """`the smaller net (2,903 parameters)`, or its name where nobody counted them."""
+    if entrant.summary.parameters is None:
+        return f"the {word} net ({entrant.summary.name})"
     return f"the {word} net ({entrant.summary.parameters:,} parameters)"
 
 
@@ -50,10 +52,12 @@ def claim(finding: Finding, nets: str = "both nets") -> str:
 
     `nets` names all those that a shared rate was used for.
     """
-    rates = [
-        in_turn(side.spec.values(Hyperparameter.LEARNING_RATE))
-        for side in (finding.smaller, finding.larger)
-    ]
+    if finding.trained_elsewhere:
+        return (
+            "as the curves came: how the nets were trained, and how their rates were chosen, "
+            "nobody recorded, so no claim about size in general"
+        )
+    rates = [in_turn(side.learning_rates) for side in (finding.smaller, finding.larger)]
     if finding.rates_shared:
         return (
             f"at learning rate {rates[0]} for {nets}, not tuned for each size: no claim about "

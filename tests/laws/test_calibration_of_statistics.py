@@ -141,7 +141,7 @@ def test_coverage_of_an_incidence_difference(members, shares):
 def clock(cells, cost=1):
     """Members as counts over evaluations and never."""
     hits = np.repeat(np.arange(1, len(cells) + 1), cells)
-    return ClockTimes(Times(hits, hits < len(cells), len(cells) - 1), Fraction(cost))
+    return ClockTimes.uniform(Times(hits, hits < len(cells), len(cells) - 1), Fraction(cost))
 
 
 @pytest.mark.parametrize("members", [(32, 32), (128, 128), (32, 128)], ids=str)
@@ -185,7 +185,7 @@ def test_order_certain_interval_covers_what_rounding_distorts():
         moments = generator.lognormal(math.log(18), 0.4, (2, 128))
         fine, coarse = np.ceil(moments[0]).astype(int), np.ceil(moments[1] / 4).astype(int)
         sides = [
-            ClockTimes(Times(hits, hits <= last, last), Fraction(cost))
+            ClockTimes.uniform(Times(hits, hits <= last, last), Fraction(cost))
             for hits, last, cost in ((fine, 60, 1), (coarse, 15, 4))
         ]
         read = tables.tabulate(*sides, common_horizon(*sides))

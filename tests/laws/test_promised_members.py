@@ -32,7 +32,7 @@ def cohort_pair(seed):
 
 def decided(evaluations, costs, copies):
     sides = [
-        Side(ClockTimes(Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost), 0)
+        Side(ClockTimes.uniform(Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost), 0)
         for hits, cost in zip(evaluations, costs, strict=True)
     ]
     return decide(*sides, Margins(), np.random.default_rng(0))

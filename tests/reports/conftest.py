@@ -28,7 +28,7 @@ def write_run(root, *, names=("unet-2.9k", "unet-5k"), question=None, keep=None)
         for spec, speed, top in zip(specs, (260, 190), (0.70, 0.74), strict=True):
             members, curves = tables(spec, realistic(spec, speed, top))
             folder.append(spec.name, 0, members.slice(0, keep), curves)
-        folder.write_verdict(to_json(judge(one, read_records(root))))
+        folder.write_verdict(to_json(judge(one.comparison, read_records(root))))
     return root
 
 

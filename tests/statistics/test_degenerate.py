@@ -26,7 +26,7 @@ COSTS = (Fraction(1), Fraction(7, 3))
 
 
 def clock(name, cost):
-    return ClockTimes(Times.of(COHORTS[name], last=5), cost)
+    return ClockTimes.uniform(Times.of(COHORTS[name], last=5), cost)
 
 
 def numbers(result):

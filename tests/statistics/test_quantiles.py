@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.statistics.quantiles import quantile_time, speed_up
-from lab.statistics.times import Times
+from lab.statistics.times import ClockTimes, Times
 
 LAST = 100
 
@@ -54,7 +56,9 @@ def test_order_of_members_does_not_matter(hits, random):
 
 
 def test_a_time_beyond_the_horizon_is_not_reached():
-    found = quantile_time(Times.of(range(1, 11), LAST), 0.5, 0.95).scaled(10.0, horizon=80.0)
+    times = Times.of(range(1, 11), LAST)
+    clock = ClockTimes.uniform(times, Fraction(10))
+    found = quantile_time(times, 0.5, 0.95).on(clock, Fraction(80))
     assert (found.estimate, found.lower, found.upper) == (50.0, 20.0, None)
 
 

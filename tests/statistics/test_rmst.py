@@ -17,7 +17,7 @@ hits = st.lists(st.none() | st.integers(1, 20), min_size=1, max_size=9)
 
 
 def clock(evaluations, cost=1):
-    return ClockTimes(Times.of(evaluations, last=20), Fraction(cost))
+    return ClockTimes.uniform(Times.of(evaluations, last=20), Fraction(cost))
 
 
 def drawn(seed, members):
@@ -72,7 +72,7 @@ def test_swapping_inverts_and_rescaling_changes_nothing(one, other, scale):
 
 def test_a_hit_at_the_horizon_is_not_an_ulp_away_from_never():
     # 12 * 1.4 is not 16.8 in floating point.
-    side = ClockTimes(Times.of([None, 12], last=12), Fraction(7, 5))
+    side = ClockTimes.uniform(Times.of([None, 12], last=12), Fraction(7, 5))
     assert restricted_mean(side, side.budget).variance > 1
 
 

@@ -17,7 +17,7 @@ costs = st.sampled_from([Fraction(1), Fraction(2), Fraction(3, 2), Fraction(7, 5
 
 
 def clock(evaluations, cost):
-    return ClockTimes(Times.of(evaluations, LAST), cost)
+    return ClockTimes.uniform(Times.of(evaluations, LAST), cost)
 
 
 def possible_moments(hit, cost, horizon, edges):
@@ -117,23 +117,23 @@ def test_overlapping_share_by_brute_force(one, other, cost, cost_other):
 
 def test_tie_survives_a_cost_that_floats_cannot_hold():
     # 3 evaluations at 0.1 and 1 at 0.3: the same time, though 3 * 0.1 != 0.3.
-    first = ClockTimes(Times.of([3], 9), Fraction(1, 10))
-    second = ClockTimes(Times.of([1], 3), Fraction(3, 10))
+    first = ClockTimes.uniform(Times.of([3], 9), Fraction(1, 10))
+    second = ClockTimes.uniform(Times.of([1], 3), Fraction(3, 10))
     tables = tabulate(first, second, Fraction(9, 10))
     assert win.win_probability(tables.rounded, 0.95).estimate == 0.5
 
 
 def test_flops_costs_too_large_for_64_bits_keep_their_order():
     huge = Fraction(1.2345678901234567e15)
-    first = ClockTimes(Times.of([9_999], 10_000), huge)
-    second = ClockTimes(Times.of([10_000], 10_000), huge + Fraction(1, 2**20))
+    first = ClockTimes.uniform(Times.of([9_999], 10_000), huge)
+    second = ClockTimes.uniform(Times.of([10_000], 10_000), huge + Fraction(1, 2**20))
     tables = tabulate(first, second, first.budget)
     assert win.certain_win(tables, 0.95).lowest == 1.0
 
 
 def test_horizon_that_cuts_an_interval_leaves_the_pair_open():
-    first = ClockTimes(Times.of([None], 3), Fraction(1))
-    second = ClockTimes(Times.of([2], 2), Fraction(2))
+    first = ClockTimes.uniform(Times.of([None], 3), Fraction(1))
+    second = ClockTimes.uniform(Times.of([2], 2), Fraction(2))
     certain = win.certain_win(tabulate(first, second, Fraction(3)), 0.95)
     # The second reached within (2, 4]: before the horizon 3, or after it and so tied with never.
     assert (certain.lowest, certain.highest) == (0.0, 0.5)

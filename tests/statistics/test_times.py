@@ -29,29 +29,29 @@ def test_hit_outside_the_grid_is_refused(hit):
 
 def test_free_evaluation_is_refused():
     with pytest.raises(ValueError, match="must be positive"):
-        ClockTimes(FIVE, Fraction(0))
+        ClockTimes.uniform(FIVE, Fraction(0))
 
 
 def test_interval_that_a_time_cuts_is_possible_but_not_certain():
-    clock = ClockTimes(FIVE, Fraction(10))
+    clock = ClockTimes.uniform(FIVE, Fraction(10))
     assert [clock.certain_by(Fraction(t)) for t in (5, 10, 29, 30, 40)] == [0, 1, 1, 3, 4]
     assert [clock.possible_by(Fraction(t)) for t in (5, 10, 29, 30, 40)] == [1, 1, 3, 3, 4]
 
 
 def test_exact_cost_keeps_a_tie_that_floating_point_breaks():
     assert 3 * 0.1 != 0.3
-    tenth = ClockTimes(Times.of([3], last=9), Fraction(1, 10))
+    tenth = ClockTimes.uniform(Times.of([3], last=9), Fraction(1, 10))
     assert tenth.certain_by(Fraction(3, 10)) == 1
 
 
 @given(st.lists(st.none() | st.integers(1, 12)), st.fractions(min_value="1/7", max_value=9))
 def test_restricted_times_count_never_and_late_as_the_horizon(hits, cost):
-    clock = ClockTimes(Times.of(hits, last=12), cost)
+    clock = ClockTimes.uniform(Times.of(hits, last=12), cost)
     horizon = 7 * cost
     wanted = [hit if hit is not None and hit <= 7 else 7 for hit in hits]
     assert clock.restricted(horizon).tolist() == wanted
 
 
 def test_common_horizon_is_the_smaller_budget():
-    short, long = ClockTimes(FIVE, Fraction(3)), ClockTimes(FIVE, Fraction(5))
+    short, long = ClockTimes.uniform(FIVE, Fraction(3)), ClockTimes.uniform(FIVE, Fraction(5))
     assert common_horizon(short, long) == common_horizon(long, short) == 12

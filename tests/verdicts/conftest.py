@@ -62,6 +62,7 @@ class Made:
             parameters=self.parameters,
             flops_per_step=self.flops_per_step,
             member=np.arange(count),
+            seed_ids={},
             outcome=tuple(Outcome.REACHED if hit else others.pop(0) for hit in self.hits),
             hit=np.stack([np.where(reached, (hardest + 1) // 2, 70), hardest], -1),
             reached=np.stack([reached | (np.arange(count) % 2 == 0), reached], -1),
@@ -90,6 +91,6 @@ def judged() -> Callable[..., StudyVerdict]:
             ),
             margins=margins or Margins(),
         )
-        return judge(study, records)
+        return judge(study.comparison, records)
 
     return run

@@ -23,7 +23,7 @@ MIRROR = {
 
 
 def side(hits, cost=10, diverged=0, last=LAST):
-    return Side(ClockTimes(Times.of(hits, last), Fraction(cost)), diverged)
+    return Side(ClockTimes.uniform(Times.of(hits, last), Fraction(cost)), diverged)
 
 
 def decided(smaller, larger, margins=None):

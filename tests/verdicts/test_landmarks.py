@@ -11,7 +11,7 @@ from lab.verdicts.landmarks import landmark_times, landmarks_at
 
 
 def clock(hits, cost, last):
-    return ClockTimes(Times.of(hits, last), Fraction(cost))
+    return ClockTimes.uniform(Times.of(hits, last), Fraction(cost))
 
 
 def test_shared_grid_has_the_six_shares_of_the_horizon():
