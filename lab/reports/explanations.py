@@ -60,6 +60,19 @@ MODIFIERS = {
     "trained elsewhere": "The curves say nothing of how the networks were trained.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",
+    "members in pairs": "Member i of one network had the same seeds as member i of the other, and "
+    "the intervals count pairs.",
+    "data orders are the replicates": "Several members saw the data in the same order, so the "
+    "intervals count orders, not members.",
+    "one data order": "All members saw the data in one order: nothing is said of any other.",
+    "on the crossed seeds drawn": "Members share seeds of other kinds too; the intervals take the "
+    "seeds drawn as given.",
+    "sequential": "Members were added until this was clear. The intervals hold at whatever look "
+    "one stops; the estimate, taken where one stopped, leans outward.",
+    "planned looks": "Members were added until this was clear, at looks fixed beforehand, which the "
+    "intervals allow for; the estimate, taken where one stopped, leans outward.",
+    "a cohort differs from itself": "One of the two cohorts, split against itself, differed more "
+    "often than chance lets it: do not rely on this verdict before knowing why.",
     "incomplete": "Not all members have ended.",
 }
 

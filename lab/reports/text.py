@@ -9,8 +9,8 @@ from lab.reports import captions, formatting, recipes
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import CohortSpec, StudySpec
 from lab.verdicts.clocks import last_start
-from lab.verdicts.decision import Modifier
 from lab.verdicts.landmarks import SHARES_OF_HORIZON
+from lab.verdicts.words import Modifier
 
 WIDTH = 96
 _LABEL = 11

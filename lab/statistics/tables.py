@@ -33,8 +33,40 @@ class Tables:
     shared_grid: bool
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cells:
+    """The cell of each member of two cohorts, of `count` ordered ones; the last is 'never'."""
+
+    first: Integers
+    second: Integers
+    count: int
+
+    def table(self) -> Table:
+        """How many are in each."""
+        first, second = (
+            np.bincount(one, minlength=self.count) for one in (self.first, self.second)
+        )
+        return Table(first, second)
+
+
 def tabulate(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> Tables:
     """Counts up to `horizon`; a time whose interval the horizon cuts is undetermined."""
+    return counted(*cells(first, second, horizon))
+
+
+def counted(rounded: Cells, latest: Cells, earliest: Cells) -> Tables:
+    """The counts of three readings; on a shared grid they are one."""
+    if latest is rounded:
+        table = rounded.table()
+        return Tables(table, table, table, shared_grid=True)
+    return Tables(rounded.table(), latest.table(), earliest.table(), shared_grid=False)
+
+
+def cells(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> tuple[Cells, Cells, Cells]:
+    """The readings `rounded`, `latest` and `earliest` of `Tables`, member by member.
+
+    Cells that nobody is in are left out, but for the last.
+    """
     exact = (first.cost, second.cost, horizon)
     unit = Fraction(1, math.lcm(*(value.denominator for value in exact)))
     ends = _positions(first, unit), _positions(second, unit)
@@ -44,14 +76,13 @@ def tabulate(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> Tables
     late_first, early_first = _cells(first, ends[0], rank)
     late_second, early_second = _cells(second, ends[1], rank)
     after = 2 * len(rank) - 1
-    rounded = _table(late_first, late_second, after)
+    rounded = _occupied(late_first, late_second, after)
     if _on_one_grid(first, second):
-        return Tables(rounded, rounded, rounded, shared_grid=True)
-    return Tables(
-        rounded=rounded,
-        latest=_table(late_first, early_second, after),
-        earliest=_table(early_first, late_second, after),
-        shared_grid=False,
+        return rounded, rounded, rounded
+    return (
+        rounded,
+        _occupied(late_first, early_second, after),
+        _occupied(early_first, late_second, after),
     )
 
 
@@ -106,11 +137,7 @@ def _cells(side: ClockTimes, ends: list[int], rank: dict[int, int]) -> tuple[Int
     )
 
 
-def _table(first: Integers, second: Integers, after: int) -> Table:
-    """Counts over the occupied cells and the last one, which stays even when nobody is in it."""
-    cells = np.concatenate([first, second, [after]])
-    occupied, index = np.unique(cells, return_inverse=True)
-    return Table(
-        first=np.bincount(index[: len(first)], minlength=len(occupied)),
-        second=np.bincount(index[len(first) : -1], minlength=len(occupied)),
-    )
+def _occupied(first: Integers, second: Integers, after: int) -> Cells:
+    """Cells numbered anew, without those where nobody is; the last one stays."""
+    occupied, index = np.unique(np.concatenate([first, second, [after]]), return_inverse=True)
+    return Cells(index[: len(first)], index[len(first) : -1], len(occupied))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from lab.statistics.multiplicity import holm
 from lab.verdicts import language
-from lab.verdicts.decision import Modifier, Verdict
 from lab.verdicts.findings import Finding
+from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
 _OPENINGS = {

@@ -11,8 +11,10 @@ from lab.statistics.quantiles import quantile_time
 from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
-from lab.verdicts.decision import Decision, Modifier, Side, Verdict, decide
+from lab.verdicts.decision import Decision, decide
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
+from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
 
 PERMUTATION_SEED = 20_260_728
@@ -92,7 +94,7 @@ def _find(
     pair = records[contrast.smaller], records[contrast.larger]
     sides = [_side(one, clock, threshold) for one in pair]
     generator = np.random.default_rng(PERMUTATION_SEED)
-    decision = decide(sides[0], sides[1], comparison.margins, generator)
+    decision = decide(Meeting(sides[0], sides[1]), comparison.margins, generator)
     target = pair[0].spec.target
     finding = Finding(
         smaller=_entrant(pair[0]),

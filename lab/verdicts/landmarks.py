@@ -46,10 +46,9 @@ def landmark_times(
 
 
 def landmarks_at(
-    times: Sequence[Fraction], smaller: ClockTimes, larger: ClockTimes, alpha: float
+    times: Sequence[Fraction], smaller: ClockTimes, larger: ClockTimes, level: float
 ) -> tuple[Landmark, ...]:
-    """Newcombe intervals of level 1 - alpha/m each, m the number of landmarks."""
-    level = 1 - alpha / len(times)
+    """Newcombe intervals of this level at each."""
     return tuple(_landmark(time, smaller, larger, level) for time in times)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from lab.quantities import flops, in_turn, percent
 from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
-from lab.verdicts.decision import QUANTILES, Decision, Modifier, Verdict
+from lab.verdicts.decision import QUANTILES, Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
+from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Rule
 
 _MODIFIERS = {

@@ -16,7 +16,9 @@ from lab.specs import Margins
 from lab.statistics import permutation, proportions, quantiles, rmst, tables, win
 from lab.statistics.tables import Table
 from lab.statistics.times import ClockTimes, Times, common_horizon
-from lab.verdicts.decision import Side, Verdict, decide
+from lab.verdicts.decision import decide
+from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.words import Verdict
 
 CELLS = 40
 
@@ -218,7 +220,7 @@ def confusion(scene, replicates=400):
         sides = [
             Side(clock(generator.multinomial(members, law)), diverged=0) for law in (first, second)
         ]
-        counts[decide(*sides, Margins(), np.random.default_rng(0)).verdict] += 1
+        counts[decide(Meeting(*sides), Margins(), np.random.default_rng(0)).verdict] += 1
     return {verdict: count / replicates for verdict, count in counts.items()}
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from lab.specs import Margins
 from lab.statistics.times import ClockTimes, Times
-from lab.verdicts.decision import Modifier, Side, Verdict, decide
+from lab.verdicts.decision import decide
+from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.words import Modifier, Verdict
 
 LAST = 40
 
@@ -30,12 +32,21 @@ def cohort_pair(seed):
     return evaluations, (Fraction(1), cost), members
 
 
+def tiled(hits, copies):
+    return Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST)
+
+
 def decided(evaluations, costs, copies):
     sides = [
-        Side(ClockTimes.uniform(Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost), 0)
+        Side(
+            ClockTimes.uniform(
+                Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost
+            ),
+            0,
+        )
         for hits, cost in zip(evaluations, costs, strict=True)
     ]
-    return decide(*sides, Margins(), np.random.default_rng(0))
+    return decide(Meeting(*sides), Margins(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("block", range(3), ids=["one grid", "1 and 1.3", "1 and 1.5"])

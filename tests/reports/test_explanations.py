@@ -1,7 +1,7 @@
 from made_up import study
 
 from lab.reports.explanations import MODIFIERS, VERDICTS, glossary, limits
-from lab.verdicts.decision import Modifier, Verdict
+from lab.verdicts.words import Modifier, Verdict
 
 
 def contrast(clock="flops", verdict="undecided"):

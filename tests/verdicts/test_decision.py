@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from lab.specs import Margins
 from lab.statistics.times import ClockTimes, Times
-from lab.verdicts.decision import Modifier, Side, Verdict, decide
+from lab.verdicts.decision import decide
 from lab.verdicts.language import crossing_landmarks
+from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.words import Modifier, Verdict
 
 LAST = 40
 MIRROR = {
@@ -27,7 +29,7 @@ def side(hits, cost=10, diverged=0, last=LAST):
 
 
 def decided(smaller, larger, margins=None):
-    return decide(smaller, larger, margins or Margins(), np.random.default_rng(0))
+    return decide(Meeting(smaller, larger), margins or Margins(), np.random.default_rng(0))
 
 
 def lognormal(seed, centre, members, spread=0.4):

@@ -8,7 +8,7 @@ from contract import COHORT_KEYS, CONTRAST_KEYS
 
 from lab.errors import UsageError
 from lab.verdicts import document
-from lab.verdicts.decision import Verdict
+from lab.verdicts.words import Verdict
 from lab.words import Clock
 
 HITS = [None, *np.random.default_rng(1).integers(10, 60, 40).tolist()]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from lab.verdicts.decision import Modifier, Verdict
+from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
 

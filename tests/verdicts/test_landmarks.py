@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.specs import Margins
 from lab.statistics.proportions import newcombe_bounds
 from lab.statistics.times import ClockTimes, Times, common_horizon
+from lab.verdicts.evidence import Levels
 from lab.verdicts.landmarks import landmark_times, landmarks_at
 
 
@@ -44,9 +46,13 @@ def test_landmarks_ascend_within_the_horizon_and_mirror(last, last_other, cost, 
     assert times == landmark_times(other, one, horizon)
 
 
-def test_intervals_share_the_error_among_the_landmarks():
+def test_the_landmarks_share_the_error():
+    assert Levels.declared(Margins(), landmarks=2) == Levels(win=0.97, landmark=0.99)
+
+
+def test_intervals_of_the_difference():
     side, other = clock([1, 2, None, 4], 1, 4), clock([3, 3, 3, 3, None], 1, 4)
-    found = landmarks_at((Fraction(2), Fraction(4)), side, other, alpha=0.02)
+    found = landmarks_at((Fraction(2), Fraction(4)), side, other, level=0.99)
     assert [landmark.difference.level for landmark in found] == [0.99, 0.99]
     wanted = newcombe_bounds((2, 4), (0, 5), 0.99)
     difference = found[0].difference
@@ -57,7 +63,7 @@ def test_intervals_share_the_error_among_the_landmarks():
 def test_time_inside_an_interval_widens_the_difference_to_both_orders():
     # The smaller reached within (0, 2], the larger within (0, 3]; nobody saw who had by 1.
     side, other = clock([1] * 20, 2, 9), clock([1] * 20, 3, 9)
-    (landmark,) = landmarks_at((Fraction(1),), side, other, alpha=0.02)
+    (landmark,) = landmarks_at((Fraction(1),), side, other, level=0.98)
     assert landmark.rounded.inside(-0.3, 0.3)
     assert landmark.difference.lower < -0.9
     assert landmark.difference.upper > 0.9

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lab.quantities import percent
-from lab.verdicts.decision import Verdict
 from lab.verdicts.language import amount
+from lab.verdicts.words import Verdict
 from lab.words import Clock
 
 
