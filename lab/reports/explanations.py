@@ -69,10 +69,10 @@ MODIFIERS = {
     "seeds drawn as given.",
     "sequential": "Members were added until this was clear. The intervals hold at whatever look "
     "one stops; the estimate, taken where one stopped, leans outward.",
-    "planned looks": "Members were added until this was clear, at looks fixed beforehand, which the "
-    "intervals allow for; the estimate, taken where one stopped, leans outward.",
-    "a cohort differs from itself": "One of the two cohorts, split against itself, differed more "
-    "often than chance lets it: do not rely on this verdict before knowing why.",
+    "planned looks": "Members were added until this was clear, at looks fixed beforehand; the "
+    "intervals allow for that. The estimate, taken where one stopped, leans outward.",
+    "a check of the members failed": "Members of one of the two cohorts are not what they should "
+    "be; the warning says what was found. Do not rely on this verdict before knowing why.",
     "incomplete": "Not all members have ended.",
 }
 

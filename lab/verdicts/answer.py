@@ -40,9 +40,9 @@ def answer(findings: Sequence[Finding]) -> str:
     main = Clock.STEPS if any(one.clock is Clock.STEPS for one in findings) else findings[0].clock
     chosen = _hardest(findings, main)
     beside = _hardest(findings, Clock.FLOPS) if main is not Clock.FLOPS else []
-    if len(chosen) == 1:
-        return _of_one(chosen[0], beside)
-    return _of_many(chosen, beside)
+    told = _of_one(chosen[0], beside) if len(chosen) == 1 else _of_many(chosen, beside)
+    warnings = dict.fromkeys(fault for one in chosen for fault in one.warnings)
+    return " ".join([*language.warning(warnings), told])
 
 
 def _hardest(findings: Sequence[Finding], clock: Clock) -> list[Finding]:

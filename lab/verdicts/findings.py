@@ -4,6 +4,7 @@ import dataclasses
 
 from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec
 from lab.verdicts.decision import Decision
+from lab.verdicts.gate import CohortCheck
 from lab.words import Clock, Hyperparameter
 
 
@@ -32,6 +33,7 @@ class Entrant:
 
     summary: CohortSummary
     spec: AnyCohortSpec
+    check: CohortCheck
 
     @property
     def training(self) -> tuple[object, ...] | None:
@@ -73,6 +75,14 @@ class Finding:
     cell: float
     margins: Margins
     decision: Decision
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the members of either cohort; nothing as a rule."""
+        sides = dict.fromkeys((self.smaller, self.larger))
+        return tuple(
+            f"cohort {side.check.cohort}: {fault}" for side in sides for fault in side.check.faults
+        )
 
     @property
     def trained_elsewhere(self) -> bool:

@@ -13,12 +13,13 @@ from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
 from lab.verdicts.decision import Decision, decide
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
+from lab.verdicts.gate import CohortCheck, check
 from lab.verdicts.meeting import Meeting, Side
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
 
-PERMUTATION_SEED = 20_260_728
-"""The address of every permutation that a verdict draws: the same records, the same verdict."""
+SEED = 20_260_728
+"""The address of all that a verdict draws: the same records, the same verdict."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class StudyVerdict:
     question: str
     answer: str
     cohorts: tuple[CohortSummary, ...]
+    checks: tuple[CohortCheck, ...]
     contrasts: tuple[ContrastVerdict, ...]
     margins: Margins
 
@@ -51,8 +53,12 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
 
     While members are missing every contrast is undecided: those that end first are the quick ones.
     """
+    checks = {name: check(one, np.random.default_rng(SEED)) for name, one in records.items()}
+    entrants = {
+        name: Entrant(summarise(one), one.spec, checks[name]) for name, one in records.items()
+    }
     findings = [
-        _find(comparison, records, contrast, clock, index)
+        _find(comparison, records, entrants, contrast, clock, index)
         for contrast in comparison.contrasts
         for clock in comparison.clocks
         for index in range(len(records[contrast.smaller].spec.target.thresholds))
@@ -60,7 +66,8 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
     return StudyVerdict(
         question=comparison.question,
         answer=answer(findings),
-        cohorts=tuple(map(summarise, records.values())),
+        cohorts=tuple(entrant.summary for entrant in entrants.values()),
+        checks=tuple(checks.values()),
         contrasts=tuple(_contrast_verdict(finding) for finding in findings),
         margins=comparison.margins,
     )
@@ -87,18 +94,19 @@ def summarise(records: CohortRecords) -> CohortSummary:
 def _find(
     comparison: Comparison,
     records: Mapping[str, CohortRecords],
+    entrants: Mapping[str, Entrant],
     contrast: ContrastSpec,
     clock: Clock,
     threshold: int,
 ) -> Finding:
     pair = records[contrast.smaller], records[contrast.larger]
     sides = [_side(one, clock, threshold) for one in pair]
-    generator = np.random.default_rng(PERMUTATION_SEED)
+    generator = np.random.default_rng(SEED)
     decision = decide(Meeting(sides[0], sides[1]), comparison.margins, generator)
     target = pair[0].spec.target
     finding = Finding(
-        smaller=_entrant(pair[0]),
-        larger=_entrant(pair[1]),
+        smaller=entrants[contrast.smaller],
+        larger=entrants[contrast.larger],
         clock=clock,
         declared=target,
         target=target.thresholds[threshold],
@@ -116,6 +124,8 @@ def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
     # Contrasted cohorts have one batch size (lab.specs), so examples are steps times a constant.
     if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks:
         added.append(Modifier.SAME_AS_STEPS)
+    if finding.warnings:
+        added.append(Modifier.CHECK_FAILED)
     if finding.smaller.unfinished or finding.larger.unfinished:
         added.append(Modifier.INCOMPLETE)
         decision = dataclasses.replace(
@@ -148,7 +158,3 @@ def _side(records: CohortRecords, clock: Clock, threshold: int) -> Side:
         clock=clock_times(records, clock, threshold),
         diverged=records.outcome.count(Outcome.DIVERGED),
     )
-
-
-def _entrant(records: CohortRecords) -> Entrant:
-    return Entrant(summarise(records), records.spec)

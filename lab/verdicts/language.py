@@ -1,6 +1,6 @@
 """Findings in plain sentences, for a reader who has never seen a survival curve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from lab.quantities import flops, in_turn, percent
 from lab.specs import TargetSpec
@@ -89,15 +89,21 @@ def headline(finding: Finding) -> str:
 
 def sentence(finding: Finding) -> str:
     """The whole finding as a short paragraph: verdict, uncertainty, counts, margins, horizon."""
-    parts = [f"In {finding.clock.label}, {headline(finding)}."]
+    parts = [f"In {finding.clock.label}, {headline(finding)}.", *warning(finding.warnings)]
     if Modifier.INCOMPLETE in finding.decision.modifiers:
-        return parts[0]
+        return " ".join(parts)
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
     parts += [_counts(finding), *_unseen_order(finding.decision)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
     return " ".join(parts)
+
+
+def warning(found: Iterable[str]) -> list[str]:
+    """What a check of the members found, as a sentence; none where all is well."""
+    told = "; ".join(found)
+    return [f"Warning: {told}; do not rely on this before knowing why."] if told else []
 
 
 def _smaller_faster(finding: Finding) -> str:

@@ -33,5 +33,5 @@ class Modifier(enum.Enum):
     CROSSED = "on the crossed seeds drawn"
     SEQUENTIAL = "sequential"
     PLANNED_LOOKS = "planned looks"
-    SPLIT_AGAINST_ITSELF = "a cohort differs from itself"
+    CHECK_FAILED = "a check of the members failed"
     INCOMPLETE = "incomplete"
