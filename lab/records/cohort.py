@@ -53,9 +53,10 @@ class CohortRecords:
         """Whether every member of the spec has ended."""
         return len(self.member) == self.spec.members
 
-    def first(self, members: int) -> "CohortRecords":
-        """The same cohort as if only its first so many members had been declared."""
-        kept_N, kept_R = self.member < members, self.curves.member < members
+    def part(self, start: int, stop: int) -> "CohortRecords":
+        """The same cohort as if only its members from `start` to before `stop` were declared."""
+        kept_N = (start <= self.member) & (self.member < stop)
+        kept_R = (start <= self.curves.member) & (self.curves.member < stop)
         curves = Curves(
             member=self.curves.member[kept_R],
             evaluation=self.curves.evaluation[kept_R],
@@ -63,7 +64,7 @@ class CohortRecords:
         )
         return dataclasses.replace(
             self,
-            spec=dataclasses.replace(self.spec, members=members),
+            spec=dataclasses.replace(self.spec, members=stop - start),
             member=self.member[kept_N],
             seed_ids={factor: ids[kept_N] for factor, ids in self.seed_ids.items()},
             outcome=tuple(itertools.compress(self.outcome, kept_N)),

@@ -98,14 +98,22 @@ class ClockTimes:
         """How many evaluations lie at or before this time."""
         return int(np.searchsorted(self.positions, time // self.cost, side="right"))
 
+    def certainly(self, time: Fraction) -> npt.NDArray[np.bool_]:
+        """Which members had surely reached by this time [N]."""
+        return self.times.reached & (self.times.evaluation <= self.within(time))
+
+    def possibly(self, time: Fraction) -> npt.NDArray[np.bool_]:
+        """Which may have reached by it [N]: also those whose interval it cuts."""
+        begun = int(np.searchsorted(self.positions, math.ceil(time / self.cost), side="left"))
+        return self.times.reached & (self.times.evaluation <= begun + 1) & (time > 0)
+
     def certain_by(self, time: Fraction) -> int:
-        """How many members had surely reached by this time."""
-        return int(np.count_nonzero(self.times.hits <= self.within(time)))
+        """How many surely had."""
+        return int(np.count_nonzero(self.certainly(time)))
 
     def possible_by(self, time: Fraction) -> int:
-        """How many may have reached by it: also those whose interval it cuts."""
-        begun = int(np.searchsorted(self.positions, math.ceil(time / self.cost), side="left"))
-        return int(np.count_nonzero(self.times.hits <= begun + 1)) if time > 0 else 0
+        """How many may have."""
+        return int(np.count_nonzero(self.possibly(time)))
 
     def steps(self) -> Integers:
         """The step of each member's hit; means something only where it reached."""
@@ -113,8 +121,7 @@ class ClockTimes:
 
     def restricted(self, horizon: Fraction) -> Floats:
         """min(T, horizon) of every member, in steps; never counts as the horizon."""
-        within = self.times.reached & (self.times.evaluation <= self.within(horizon))
-        return np.where(within, self.steps(), float(horizon / self.cost))
+        return np.where(self.certainly(horizon), self.steps(), float(horizon / self.cost))
 
 
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:

@@ -2,19 +2,20 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from lab.specs import Margins
-from lab.statistics import permutation, proportions, rmst, win
+from lab.statistics import permutation, proportions, rmst, units, win
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.rmst import RestrictedMean
-from lab.statistics.tables import Table
+from lab.statistics.tables import Cells
+from lab.statistics.units import Part
 from lab.statistics.win import Placement
-from lab.verdicts.landmarks import Landmark, landmark_times, landmarks_at
-from lab.verdicts.meeting import Meeting
+from lab.verdicts.landmarks import Landmark, Reached, landmark_times, landmarks_at
+from lab.verdicts.meeting import Meeting, Unit
 from lab.verdicts.reading import Reading
 
 
@@ -66,41 +67,71 @@ def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -
     counts = meeting.tables
     sparse = permutation.is_sparse(counts.rounded)
     landmarks = landmarks_at(
-        times_of_landmarks(meeting), meeting.smaller.clock, meeting.larger.clock, levels.landmark
+        times_of_landmarks(meeting),
+        meeting,
+        lambda first, second: difference(meeting, first, second, levels.landmark),
     )
 
     def interval(placed: Placement) -> Interval:
-        return Interval.of(placed.estimate, *win.bounds(placed, levels.win), levels.win)
+        bounds = units.win_bounds if meeting.unit is Unit.BLOCKS else win.bounds
+        return Interval.of(placed.estimate, *bounds(placed, levels.win), levels.win)
 
-    def reading(rounded: Table, latest: Table, earliest: Table, exact: bool) -> Reading:
-        return Reading(
-            win=between(rounded, latest, earliest, interval),
-            differences=tuple(
-                known(each.rounded) if exact else each.difference for each in landmarks
-            ),
-            p_value=p_value((latest, earliest), sparse, generator),
-            sparse=sparse,
-            reached=meeting.reached(),
+    certain = Reading(
+        win=between(meeting, interval),
+        differences=tuple(each.difference for each in landmarks),
+        p_value=p_value(meeting, meeting.cells[1:], sparse, generator),
+        sparse=sparse,
+        reached=meeting.reached(),
+    )
+    rounded = None
+    if not counts.shared_grid:
+        rounded = dataclasses.replace(
+            certain,
+            win=known(interval(meeting.placements[0])),
+            differences=tuple(known(each.rounded) for each in landmarks),
+            p_value=p_value(meeting, meeting.cells[:1], sparse, generator),
         )
-
-    as_seen = (counts.rounded,) * 3
-    smaller, larger = ((side.diverged, side.members) for side in (meeting.smaller, meeting.larger))
     return Evidence(
-        reading=reading(counts.rounded, counts.latest, counts.earliest, exact=False),
-        rounded=None if counts.shared_grid else reading(*as_seen, exact=True),
+        reading=certain,
+        rounded=rounded,
         landmarks=landmarks,
-        rmst_ratio=rmst.rmst_ratio(*restricted_means(meeting), levels.win),
-        divergence=proportions.difference(smaller, larger, levels.win),
+        rmst_ratio=_rmst_ratio(meeting, levels.win),
+        divergence=difference(
+            meeting, meeting.smaller.diverged, meeting.larger.diverged, levels.win
+        ),
     )
 
 
-def between(
-    rounded: Table, latest: Table, earliest: Table, interval: Callable[[Placement], Interval]
-) -> OrderCertain:
+def difference(meeting: Meeting, first: Reached, second: Reached, level: float) -> Interval:
+    """Of the shares of the smaller's and the larger's members of which something is true."""
+    if meeting.unit is Unit.MEMBERS:
+        return proportions.difference(
+            (int(first.sum()), len(first)), (int(second.sum()), len(second)), level
+        )
+    one = Part(first.astype(np.float64), meeting.smaller.unit)
+    other = Part(second.astype(np.float64), meeting.larger.unit)
+    return units.difference(one, other, meeting.units, level, most=1.0)
+
+
+def _rmst_ratio(meeting: Meeting, level: float) -> Interval:
+    smaller, larger = restricted_means(meeting)
+    if meeting.unit is Unit.MEMBERS:
+        return rmst.rmst_ratio(smaller, larger, level)
+    horizon, cost = (
+        meeting.horizon,
+        (float(side.clock.cost) for side in (meeting.smaller, meeting.larger)),
+    )
+    one, other = (
+        Part(side.clock.restricted(horizon) * unit, side.unit)
+        for side, unit in zip((meeting.smaller, meeting.larger), cost, strict=True)
+    )
+    most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
+    return units.log_ratio(one, other, meeting.units, level, most)
+
+
+def between(meeting: Meeting, interval: Callable[[Placement], Interval]) -> OrderCertain:
     """The win probability when a time is known only to lie between two evaluations."""
-    lowest, highest, middle = (
-        interval(win.placement(table.first, table.second)) for table in (latest, earliest, rounded)
-    )
+    middle, lowest, highest = map(interval, meeting.placements)
     return OrderCertain(
         estimate=middle.estimate,
         lower=lowest.lower,
@@ -117,14 +148,27 @@ def known(interval: Interval) -> OrderCertain:
     return OrderCertain(**ends, lowest=interval.estimate, highest=interval.estimate)
 
 
-def p_value(pair: tuple[Table, Table], sparse: bool, generator: np.random.Generator) -> float:
-    """Of p = 1/2, at whichever of the two tables favours it; 1 if they lie on both its sides."""
-    latest, earliest = (win.placement(table.first, table.second) for table in pair)
-    if latest.estimate < 0.5 < earliest.estimate:
+def p_value(
+    meeting: Meeting, readings: Sequence[Cells], sparse: bool, generator: np.random.Generator
+) -> float:
+    """Of p = 1/2, at whichever of the readings favours it; 1 if they lie on both its sides."""
+    placed = [meeting.placement(cells) for cells in readings]
+    if min(one.estimate for one in placed) < 0.5 < max(one.estimate for one in placed):
         return 1.0
-    different = pair[:1] if pair[0] is pair[1] else pair
+    different = readings if any(one is not readings[0] for one in readings) else readings[:1]
     if sparse:
-        # The same draws for both tables: else swapping the cohorts' roles would change them.
-        copies = [copy.deepcopy(generator) for _ in different]
-        return max(map(permutation.permutation_p, different, copies))
-    return float(max(win.p_value(latest), win.p_value(earliest)))
+        # The same draws for all readings: else swapping the cohorts' roles would change them.
+        return max(_exact_p(meeting, cells, copy.deepcopy(generator)) for cells in different)
+    of_t = units.win_p_value if meeting.unit is Unit.BLOCKS else win.p_value
+    return max(float(of_t(one)) for one in placed)
+
+
+def _exact_p(meeting: Meeting, cells: Cells, generator: np.random.Generator) -> float:
+    """By exchanging what chance could have exchanged: members, mates, or blocks' signs."""
+    if meeting.unit is Unit.MEMBERS:
+        return permutation.permutation_p(cells.table(), generator)
+    smaller, larger = meeting.smaller.unit, meeting.larger.unit
+    if meeting.unit is Unit.PAIRS:
+        one, other = cells.first[np.argsort(smaller)], cells.second[np.argsort(larger)]
+        return units.sign_p_value(int((one < other).sum()), int((one > other).sum()))
+    return units.flip_p_value(cells, smaller, larger, meeting.units, generator)

@@ -6,20 +6,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from lab.records.cohort import AnyMetric, CohortRecords
-from lab.specs import Comparison, ContrastSpec, Margins
+from lab.specs import Comparison, Margins
 from lab.statistics.quantiles import quantile_time
 from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
-from lab.verdicts.decision import Decision, decide
+from lab.verdicts.deciding import SEED, Issue, decision_on, issues
+from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.verdicts.gate import CohortCheck, check
-from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.looking import deciding_look
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
-
-SEED = 20_260_728
-"""The address of all that a verdict draws: the same records, the same verdict."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +36,10 @@ class ContrastVerdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StudyVerdict:
-    """The answer, what it was made of, and the margins declared beforehand."""
+    """The answer, what it was made of, and the margins declared beforehand.
+
+    `look` is how many members of each cohort it was taken from, where they were added in turn.
+    """
 
     question: str
     answer: str
@@ -46,6 +47,7 @@ class StudyVerdict:
     checks: tuple[CohortCheck, ...]
     contrasts: tuple[ContrastVerdict, ...]
     margins: Margins
+    look: int | None
 
 
 def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> StudyVerdict:
@@ -53,15 +55,15 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
 
     While members are missing every contrast is undecided: those that end first are the quick ones.
     """
+    look = deciding_look(comparison, records)
+    if look is not None:
+        records = {name: one.part(0, look) for name, one in records.items()}
     checks = {name: check(one, np.random.default_rng(SEED)) for name, one in records.items()}
     entrants = {
         name: Entrant(summarise(one), one.spec, checks[name]) for name, one in records.items()
     }
     findings = [
-        _find(comparison, records, entrants, contrast, clock, index)
-        for contrast in comparison.contrasts
-        for clock in comparison.clocks
-        for index in range(len(records[contrast.smaller].spec.target.thresholds))
+        _find(issue, comparison, records, entrants, look) for issue in issues(comparison, records)
     ]
     return StudyVerdict(
         question=comparison.question,
@@ -70,6 +72,7 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
         checks=tuple(checks.values()),
         contrasts=tuple(_contrast_verdict(finding) for finding in findings),
         margins=comparison.margins,
+        look=look,
     )
 
 
@@ -92,27 +95,23 @@ def summarise(records: CohortRecords) -> CohortSummary:
 
 
 def _find(
+    issue: Issue,
     comparison: Comparison,
     records: Mapping[str, CohortRecords],
     entrants: Mapping[str, Entrant],
-    contrast: ContrastSpec,
-    clock: Clock,
-    threshold: int,
+    look: int | None,
 ) -> Finding:
-    pair = records[contrast.smaller], records[contrast.larger]
-    sides = [_side(one, clock, threshold) for one in pair]
-    generator = np.random.default_rng(SEED)
-    decision = decide(Meeting(sides[0], sides[1]), comparison.margins, generator)
+    pair = records[issue.contrast.smaller], records[issue.contrast.larger]
     target = pair[0].spec.target
     finding = Finding(
-        smaller=entrants[contrast.smaller],
-        larger=entrants[contrast.larger],
-        clock=clock,
+        smaller=entrants[issue.contrast.smaller],
+        larger=entrants[issue.contrast.larger],
+        clock=issue.clock,
         declared=target,
-        target=target.thresholds[threshold],
-        cell=float(max(side.clock.cell for side in sides)),
+        target=target.thresholds[issue.threshold],
+        cell=float(max(clock_times(one, issue.clock).cell for one in pair)),
         margins=comparison.margins,
-        decision=decision,
+        decision=decision_on(issue, comparison, records, look),
     )
     return dataclasses.replace(finding, decision=_qualified(finding, comparison.clocks))
 
@@ -150,11 +149,4 @@ def _contrast_verdict(finding: Finding) -> ContrastVerdict:
         decision=finding.decision,
         claim=language.claim(finding),
         sentence=language.sentence(finding),
-    )
-
-
-def _side(records: CohortRecords, clock: Clock, threshold: int) -> Side:
-    return Side(
-        clock=clock_times(records, clock, threshold),
-        diverged=records.outcome.count(Outcome.DIVERGED),
     )

@@ -1,13 +1,19 @@
 """Landmarks: how many members of each cohort had reached by a few times fixed beforehand."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from lab.statistics import proportions
+import numpy as np
+import numpy.typing as npt
+
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.times import ClockTimes
+from lab.verdicts.meeting import Meeting
 
+Reached = npt.NDArray[np.bool_]
+Difference = Callable[[Reached, Reached], Interval]
+"""The interval of the share of the smaller's members that reached [N], less the larger's [M]."""
 SHARES_OF_HORIZON = tuple(Fraction(percent, 100) for percent in (10, 20, 35, 50, 70, 100))
 
 
@@ -46,31 +52,29 @@ def landmark_times(
 
 
 def landmarks_at(
-    times: Sequence[Fraction], smaller: ClockTimes, larger: ClockTimes, level: float
+    times: Sequence[Fraction], meeting: Meeting, difference: Difference
 ) -> tuple[Landmark, ...]:
-    """Newcombe intervals of this level at each."""
-    return tuple(_landmark(time, smaller, larger, level) for time in times)
+    """With an interval at each."""
+    return tuple(_landmark(time, meeting, difference) for time in times)
 
 
-def _landmark(time: Fraction, smaller: ClockTimes, larger: ClockTimes, level: float) -> Landmark:
-    trials = smaller.times.members, larger.times.members
-    certain = smaller.certain_by(time), larger.certain_by(time)
-    possible = smaller.possible_by(time), larger.possible_by(time)
-
-    def difference(first: int, second: int) -> Interval:
-        return proportions.difference((first, trials[0]), (second, trials[1]), level)
-
-    rounded = difference(*certain)
+def _landmark(time: Fraction, meeting: Meeting, difference: Difference) -> Landmark:
+    sides = meeting.smaller.clock, meeting.larger.clock
+    certain, possible = (
+        [side.certainly(time) for side in sides],
+        [side.possibly(time) for side in sides],
+    )
+    rounded = difference(certain[0], certain[1])
     least, most = difference(certain[0], possible[1]), difference(possible[0], certain[1])
     return Landmark(
         time=float(time),
-        smaller=certain[0] / max(trials[0], 1),
-        larger=certain[1] / max(trials[1], 1),
+        smaller=certain[0].sum() / max(meeting.smaller.members, 1),
+        larger=certain[1].sum() / max(meeting.larger.members, 1),
         difference=OrderCertain(
             estimate=rounded.estimate,
             lower=least.lower,
             upper=most.upper,
-            level=level,
+            level=rounded.level,
             lowest=least.estimate,
             highest=most.estimate,
         ),

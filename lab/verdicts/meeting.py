@@ -5,9 +5,13 @@ import enum
 import functools
 from fractions import Fraction
 
-from lab.statistics import tables
+import numpy as np
+import numpy.typing as npt
+
+from lab.statistics import tables, units, win
 from lab.statistics.tables import Cells, Tables
 from lab.statistics.times import ClockTimes, Integers, common_horizon
+from lab.statistics.win import Placement
 
 
 class Unit(enum.Enum):
@@ -22,11 +26,11 @@ class Unit(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Side:
-    """One cohort of a contrast, on one clock; `unit` names each member's pair or block [N]."""
+    """One cohort of a contrast, on one clock; `unit` numbers each member's pair or block [N]."""
 
     clock: ClockTimes
-    diverged: int
-    unit: Integers | None = None
+    diverged: npt.NDArray[np.bool_]
+    unit: Integers
 
     @property
     def members(self) -> int:
@@ -36,11 +40,12 @@ class Side:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Meeting:
-    """A smaller and a larger cohort, replicated by `unit`."""
+    """A smaller and a larger cohort, replicated by `unit`; there are `units` of them."""
 
     smaller: Side
     larger: Side
-    unit: Unit = Unit.MEMBERS
+    unit: Unit
+    units: int
 
     @property
     def members(self) -> int:
@@ -62,6 +67,22 @@ class Meeting:
         """The counts of the same."""
         return tables.counted(*self.cells)
 
+    @functools.cached_property
+    def placements(self) -> tuple[Placement, Placement, Placement]:
+        """The win probability of the smaller under the readings rounded, latest and earliest."""
+        rounded, latest, earliest = self.cells
+        first = self.placement(rounded)
+        if self.tables.shared_grid:
+            return first, first, first
+        return first, self.placement(latest), self.placement(earliest)
+
+    def placement(self, cells: Cells) -> Placement:
+        """Its variance is between units."""
+        if self.unit is Unit.MEMBERS:
+            counts = cells.table()
+            return win.placement(counts.first, counts.second)
+        return units.placement(cells, self.smaller.unit, self.larger.unit, self.units)
+
     def reached(self) -> tuple[float, float]:
         """The shares that surely reached by the horizon."""
         smaller, larger = (
@@ -69,3 +90,8 @@ class Meeting:
             for side in (self.smaller, self.larger)
         )
         return smaller, larger
+
+
+def independent(smaller: Side, larger: Side) -> Meeting:
+    """Of cohorts whose members have nothing in common."""
+    return Meeting(smaller, larger, Unit.MEMBERS, min(smaller.members, larger.members))

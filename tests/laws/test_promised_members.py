@@ -12,7 +12,7 @@ import pytest
 from lab.specs import Margins
 from lab.statistics.times import ClockTimes, Times
 from lab.verdicts.decision import decide
-from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.meeting import Side, independent
 from lab.verdicts.words import Modifier, Verdict
 
 LAST = 40
@@ -37,16 +37,12 @@ def tiled(hits, copies):
 
 
 def decided(evaluations, costs, copies):
-    sides = [
-        Side(
-            ClockTimes.uniform(
-                Times(np.tile(hits, copies), np.tile(hits <= LAST, copies), LAST), cost
-            ),
-            0,
-        )
-        for hits, cost in zip(evaluations, costs, strict=True)
-    ]
-    return decide(Meeting(*sides), Margins(), np.random.default_rng(0))
+    sides = []
+    for hits, cost in zip(evaluations, costs, strict=True):
+        times = tiled(hits, copies)
+        one = np.arange(times.members)
+        sides.append(Side(ClockTimes.uniform(times, cost), np.zeros(len(one), bool), one))
+    return decide(independent(*sides), Margins(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("block", range(3), ids=["one grid", "1 and 1.3", "1 and 1.5"])

@@ -12,7 +12,7 @@ from lab.specs import Margins
 from lab.statistics.times import ClockTimes, Times
 from lab.verdicts.decision import decide
 from lab.verdicts.language import crossing_landmarks
-from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.meeting import Side, independent
 from lab.verdicts.words import Modifier, Verdict
 
 LAST = 40
@@ -25,11 +25,13 @@ MIRROR = {
 
 
 def side(hits, cost=10, diverged=0, last=LAST):
-    return Side(ClockTimes.uniform(Times.of(hits, last), Fraction(cost)), diverged)
+    times = Times.of(hits, last)
+    one = np.arange(times.members)
+    return Side(ClockTimes.uniform(times, Fraction(cost)), one < diverged, one)
 
 
 def decided(smaller, larger, margins=None):
-    return decide(Meeting(smaller, larger), margins or Margins(), np.random.default_rng(0))
+    return decide(independent(smaller, larger), margins or Margins(), np.random.default_rng(0))
 
 
 def lognormal(seed, centre, members, spread=0.4):

@@ -6,10 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.specs import Margins
-from lab.statistics.proportions import newcombe_bounds
+from lab.statistics.proportions import difference, newcombe_bounds
 from lab.statistics.times import ClockTimes, Times, common_horizon
 from lab.verdicts.evidence import Levels
 from lab.verdicts.landmarks import landmark_times, landmarks_at
+from lab.verdicts.meeting import Side, independent
+
+
+def met(*clocks):
+    members = [np.arange(one.times.members) for one in clocks]
+    sides = [Side(one, ids < 0, ids) for one, ids in zip(clocks, members, strict=True)]
+    return independent(*sides)
+
+
+def newcombe(level):
+    return lambda one, other: difference((one.sum(), len(one)), (other.sum(), len(other)), level)
 
 
 def clock(hits, cost, last):
@@ -52,18 +63,18 @@ def test_the_landmarks_share_the_error():
 
 def test_intervals_of_the_difference():
     side, other = clock([1, 2, None, 4], 1, 4), clock([3, 3, 3, 3, None], 1, 4)
-    found = landmarks_at((Fraction(2), Fraction(4)), side, other, level=0.99)
+    found = landmarks_at((Fraction(2), Fraction(4)), met(side, other), newcombe(0.99))
     assert [landmark.difference.level for landmark in found] == [0.99, 0.99]
     wanted = newcombe_bounds((2, 4), (0, 5), 0.99)
-    difference = found[0].difference
-    assert (difference.lower, difference.upper) == pytest.approx(wanted)
-    assert (found[0].smaller, found[0].larger, difference.estimate) == (0.5, 0.0, 0.5)
+    first = found[0].difference
+    assert (first.lower, first.upper) == pytest.approx(wanted)
+    assert (found[0].smaller, found[0].larger, first.estimate) == (0.5, 0.0, 0.5)
 
 
 def test_time_inside_an_interval_widens_the_difference_to_both_orders():
     # The smaller reached within (0, 2], the larger within (0, 3]; nobody saw who had by 1.
     side, other = clock([1] * 20, 2, 9), clock([1] * 20, 3, 9)
-    (landmark,) = landmarks_at((Fraction(1),), side, other, level=0.98)
+    (landmark,) = landmarks_at((Fraction(1),), met(side, other), newcombe(0.98))
     assert landmark.rounded.inside(-0.3, 0.3)
     assert landmark.difference.lower < -0.9
     assert landmark.difference.upper > 0.9

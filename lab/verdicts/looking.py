@@ -1,0 +1,66 @@
+"""When members that are added in turn are enough: at the first look that makes the answer clear."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from lab.quantities import percent
+from lab.records.cohort import CohortRecords
+from lab.specs import Comparison
+from lab.verdicts.deciding import Issue, decision_on, issues
+from lab.verdicts.decision import Decision
+from lab.verdicts.sequential import is_clear
+from lab.words import Clock
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Running:
+    """Where a study stands at a look: whether that is clear, and a line that says how it stands."""
+
+    settled: bool
+    line: str
+
+
+def deciding_look(comparison: Comparison, records: Mapping[str, CohortRecords]) -> int | None:
+    """The look that the verdict is taken at; None where members up to it have not all ended."""
+    if comparison.sequential is None:
+        return None
+    *before, last = comparison.sequential.looks
+    for look in (*before, last):
+        if not is_complete(records, look):
+            return None
+        if look == last or at_look(comparison, records, look).settled:
+            return look
+    return None
+
+
+def is_complete(records: Mapping[str, CohortRecords], look: int) -> bool:
+    """Whether the first so many members of every cohort have ended."""
+    return all(int((one.member < look).sum()) == look for one in records.values())
+
+
+def at_look(comparison: Comparison, records: Mapping[str, CohortRecords], look: int) -> Running:
+    """What the first `look` members say of the answer: the hardest target, on each clock."""
+    found = [
+        (issue, decision_on(issue, comparison, records, look))
+        for issue in issues(comparison, records)
+        if _answers(issue, comparison, records)
+    ]
+    told = [_standing(issue, decision, len(comparison.contrasts)) for issue, decision in found]
+    return Running(
+        settled=all(is_clear(decision) for _, decision in found),
+        line=f"at {look} members of each: {'; '.join(told)}",
+    )
+
+
+def _answers(issue: Issue, comparison: Comparison, records: Mapping[str, CohortRecords]) -> bool:
+    """Whether the answer speaks of it: examples ask what steps ask."""
+    hardest = len(records[issue.contrast.smaller].spec.target.thresholds) - 1
+    same = issue.clock is Clock.EXAMPLES and Clock.STEPS in comparison.clocks
+    return issue.threshold == hardest and not same
+
+
+def _standing(issue: Issue, decision: Decision, contrasts: int) -> str:
+    chance = decision.win_probability
+    names = f"{issue.contrast.smaller}/{issue.contrast.larger} " if contrasts > 1 else ""
+    ends = f"{percent(chance.estimate)} [{percent(chance.lower)}, {percent(chance.upper)}]"
+    return f"{names}{issue.clock.label} {decision.verdict.value} (smaller first {ends})"

@@ -1,0 +1,105 @@
+"""Do the lab's intervals cover, its tests keep their level, its verdicts tell the truth?
+
+    scripts/calibrate                        # the whole programme
+    scripts/calibrate --fraction=0.1         # a tenth of the replicates, as in the tests
+    scripts/calibrate --only=type,sequence   # checks whose names hold one of these
+
+Simulates every cell of the programme from known laws, and prints the figure obtained beside the
+band that it must lie in: the band of the full number of replicates, wider for fewer by three
+Monte-Carlo standard errors' growth. Each cell's figure is kept in the folder --out as soon as it is
+there, so that an interrupted call goes on where it stood. Exit status 1 if any lies outside.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from absl import app, flags
+
+from calibration.cell import Cell
+from calibration.programme import PROGRAMME
+from lab.records.files import write_whole
+
+_FRACTION = flags.DEFINE_float(
+    "fraction", 1.0, "Share of each cell's replicates.", lower_bound=0.001, upper_bound=1.0
+)
+_ONLY = flags.DEFINE_list("only", [], "Parts of names; by default every cell.")
+_OUT = flags.DEFINE_string("out", "calibration", "Folder of the figures.", allow_override=True)
+_JOBS = flags.DEFINE_integer("jobs", os.cpu_count(), "Cells at once.", lower_bound=1)
+
+
+def main(_: list[str]) -> int:
+    """A line a cell as it ends, then the table."""
+    chosen = [
+        cell
+        for cell in PROGRAMME
+        if not _ONLY.value or any(part in cell.name for part in _ONLY.value)
+    ]
+    if not chosen:
+        print(f"error: no cell is named like {','.join(_ONLY.value)}: drop --only", file=sys.stderr)
+        return 2
+    folder = Path(_OUT.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with concurrent.futures.ProcessPoolExecutor(_JOBS.value) as pool:
+        ahead = {
+            cell.name: pool.submit(_figure, PROGRAMME.index(cell), _FRACTION.value, folder)
+            for cell in chosen
+        }
+        outside = 0
+        for cell in chosen:
+            figure, seconds = ahead[cell.name].result()
+            inside, line = told(cell, figure, _FRACTION.value)
+            outside += not inside
+            print(f"{line} {seconds:7.1f} s", flush=True)
+    minutes = (time.monotonic() - started) / 60
+    print(f"{len(chosen)} cells, {outside} outside their bands; {minutes:.1f} minutes")
+    return 1 if outside else 0
+
+
+def used(cell: Cell, fraction: float) -> int:
+    """How many replicates."""
+    return max(round(cell.replicates * fraction), 1)
+
+
+def told(cell: Cell, figure: float, fraction: float) -> tuple[bool, str]:
+    """Whether the figure lies in its band, and the cell's row of the table."""
+    lower, upper = cell.band.at(cell.replicates, used(cell, fraction))
+    inside = lower <= figure <= upper
+    ends = [
+        "    –" if end in (float("inf"), float("-inf")) else f"{end:.4f}" for end in (lower, upper)
+    ]
+    mark = "ok     " if inside else "OUTSIDE"
+    return inside, (
+        f"{mark} {figure:.4f} in [{ends[0]}, {ends[1]}]  R = {used(cell, fraction):6,}  {cell.name}"
+    )
+
+
+def _figure(index: int, fraction: float, folder: Path) -> tuple[float, float]:
+    """The cell's figure and the seconds it took, from its file where there is one."""
+    cell = PROGRAMME[index]
+    replicates = used(cell, fraction)
+    key = hashlib.sha256(f"{cell.name} {replicates}".encode()).hexdigest()[:16]
+    file = folder / f"{key}.json"
+    if file.exists():
+        known = json.loads(file.read_text())
+        return float(known["figure"]), float(known["seconds"])
+    started = time.monotonic()
+    figure = cell.run(replicates)
+    seconds = time.monotonic() - started
+    record = {
+        "cell": cell.name,
+        "replicates": replicates,
+        "figure": figure,
+        "seconds": round(seconds, 1),
+    }
+    write_whole(file, json.dumps(record, indent=2) + "\n")
+    return figure, seconds
+
+
+if __name__ == "__main__":
+    app.run(main)
