@@ -17,7 +17,7 @@ from absl import app, flags, logging
 from experiments import _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
-from lab.specs import CohortSpec, DataSpec, ModelSpec
+from lab.specs import CohortSpec, DataSpec, ModelSpec, SequentialSpec, default_looks
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
@@ -28,7 +28,18 @@ _OUT = flags.DEFINE_string(
     "Run folder. An existing one is gone on with if its study is the same, and refused if not. "
     "By default a folder under runs/ that is named after the study.",
 )
-_MEMBERS = flags.DEFINE_integer("members", 64, "Members of each cohort.")
+_MEMBERS = flags.DEFINE_integer(
+    "members", 64, "Members of each cohort; with --sequential the most, by default 1024."
+)
+_SEQUENTIAL = flags.DEFINE_bool(
+    "sequential", False, "Add members until the answer is clear; look at 64, 96, 128, 192, ..."
+)
+_PLANNED = flags.DEFINE_bool(
+    "planned",
+    False,
+    "With --sequential: spend the level over these looks alone (O'Brien and Fleming), which takes "
+    "fewer members than intervals that hold at any look.",
+)
 _LANES = flags.DEFINE_string("lanes", "auto", "Members trained at once: a number, or auto.")
 _LANE_WIDTH = flags.DEFINE_string(
     "lane_width",
@@ -56,10 +67,31 @@ _VALIDATION_SPLIT = flags.DEFINE_string(
 )
 flags.adopt_module_key_flags(_training)
 
+MOST_MEMBERS = 1024
+"""Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""
+
 
 def data_dir() -> Path | None:
     """Where TFDS keeps its data; None is TFDS's own default."""
     return None if _DATA_DIR.value is None else Path(_DATA_DIR.value)
+
+
+def members() -> int:
+    """Of each cohort, or the most of each."""
+    if _SEQUENTIAL.value and not flags.FLAGS["members"].present:
+        return MOST_MEMBERS
+    return _MEMBERS.value
+
+
+def sequential() -> SequentialSpec | None:
+    """When members are added in turn, at which numbers of them a verdict is sought."""
+    if not _SEQUENTIAL.value:
+        if _PLANNED.value:
+            raise UsageError("planned says how to add members in turn: pass --sequential too")
+        return None
+    if members() < 2:
+        raise UsageError(f"members is {members()}; looks take 2 or more: pass --members=1024")
+    return SequentialSpec(default_looks(members()), _PLANNED.value)
 
 
 def lanes() -> int | None:
@@ -131,7 +163,7 @@ def cohort_spec(
         batch_size=_BATCH_SIZE.value,
         budget_steps=budget_steps,
         eval_every=eval_every,
-        members=_MEMBERS.value,
+        members=members(),
         seed=seed,
         recipe=_training.recipe_spec(budget_steps),
         vary=_training.varied(),

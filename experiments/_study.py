@@ -18,7 +18,7 @@ from lab.data.loading import DataArrays
 from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_environment, read_json
 from lab.reports import text
-from lab.reports.report import write_report
+from lab.reports.report import counted, write_report
 from lab.specs import DataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
 from lab.training.planning import (
@@ -30,9 +30,10 @@ from lab.training.planning import (
     with_records,
 )
 from lab.training.progress import CohortProgress
-from lab.training.runner import Stopped, all_done, run
+from lab.training.runner import Looks, Stopped, all_done, run
 from lab.verdicts import document
 from lab.verdicts.judge import judge
+from lab.verdicts.looking import at_look, deciding_look
 from lab.words import Outcome
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
@@ -46,7 +47,7 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
         known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
         before = with_records(folder.paths, known.get("cohorts", {}))
         plans = plan_study(study, data, _flags.lanes(), _flags.lane_width(), before)
-        finished = bool(known) and all_done(plans, folder)
+        finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
         if not finished:
             fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
             if not fresh:
@@ -55,18 +56,47 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
         _say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
         _say("\n".join(map(layout_line, plans)))
         _say(f"\nRun folder {folder.paths.root}; compiling...")
-        try:
-            ended = run(plans, data, folder, _Watcher(), stop=_flags.termination_held(), warn=_warn)
-        except Stopped:
-            _flags.end_saved()
+        ended = () if finished else _train(study, plans, data, folder)
         if not finished:
             folder.amend_environment(throughput(ended))
         records = read_records(folder.paths.root)
         folder.write_verdict(document.to_json(judge(study.comparison, records)))
         page = write_report(folder.paths.root)
-        _say("\n" + text.closing(study, records, read_json(folder.paths.verdict)))
+        verdict = read_json(folder.paths.verdict)
+        _say("\n" + text.closing(study, counted(records, verdict), verdict))
         _say("\n" + "\n".join(throughput_lines(ended)))
         _say(f"\nReport: {page}")
+
+
+def _train(
+    study: StudySpec,
+    plans: Sequence[CohortPlan],
+    data: Mapping[DataSpec, DataArrays],
+    folder: RunFolder,
+) -> tuple[CohortProgress, ...]:
+    """To the end, or to the first look that settles a study whose members are added in turn."""
+    looks = None
+    if study.sequential is not None:
+        looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look))
+    stop = _flags.termination_held()
+    try:
+        return run(plans, data, folder, _Watcher(), stop=stop, looks=looks, warn=_warn)
+    except Stopped:
+        _flags.end_saved()
+
+
+def _looked(study: StudySpec, folder: RunFolder, look: int) -> bool:
+    """Prints the running verdict; whether it is clear."""
+    running = at_look(study.comparison, read_records(folder.paths.root), look)
+    _say(f"\n{running.line}{': clear' if running.settled else ''}")
+    return running.settled
+
+
+def _is_settled(study: StudySpec, folder: RunFolder) -> bool:
+    """Whether the records hold a look that settled the study in an earlier session."""
+    if study.sequential is None:
+        return False
+    return deciding_look(study.comparison, read_records(folder.paths.root)) is not None
 
 
 def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:

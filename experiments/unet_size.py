@@ -46,6 +46,7 @@ _TARGET = flags.DEFINE_list("target", ["0.5", "0.65"], "IoU thresholds; the hard
 
 def main() -> None:
     """Flags to study to answer."""
+    sequential = _flags.sequential()
     spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
     counts = {"small": _SMALL.value, "large": _LARGE.value}
     _flags.require_increasing("small_parameters, large_parameters", tuple(counts.values()))
@@ -72,6 +73,7 @@ def main() -> None:
             for name, model, seed in zip(counts, models, seeds, strict=True)
         ),
         contrasts=(ContrastSpec(smaller="small", larger="large"),),
+        sequential=sequential,
     )
     _study.run_study("unet_size", study, {spec: data})
 

@@ -39,6 +39,7 @@ _TARGET = flags.DEFINE_list("target", ["0.9", "0.95"], "Accuracies; the hardest 
 
 def main() -> None:
     """Flags to study to answer."""
+    sequential = _flags.sequential()
     widths = _widths()
     family = MLPSpec if _ARCHITECTURE.value == "mlp" else CNNSpec
     spec = _flags.data_spec(_DATASET.value, Task.CLASSIFICATION)
@@ -64,6 +65,7 @@ def main() -> None:
         question=f"Do narrower {_ARCHITECTURE.value.upper()}s always converge faster than wider?",
         cohorts=cohorts,
         contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
+        sequential=sequential,
     )
     _study.run_study("width_race", study, {spec: load(spec, _flags.data_dir())})
 

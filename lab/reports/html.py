@@ -81,6 +81,7 @@ def _plan(study: StudySpec, costs: Mapping[str, Mapping[str, Any]]) -> list[tupl
         *entries,
         ("Contrasts", text.contrasts_line(study)),
         ("Margins", text.margins_line(study)),
+        *text.looks_line(study),
     ]
 
 

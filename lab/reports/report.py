@@ -1,12 +1,15 @@
 """A run folder's report, made from the folder alone: now, or years later on a laptop."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from lab.records.cohort import CohortRecords
 from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
 from lab.records.store import read_environment, read_json
 from lab.reports import figures, html, tables
+from lab.reports.tables import Document
 
 
 def write_report(root: str | Path) -> Path:
@@ -15,8 +18,8 @@ def write_report(root: str | Path) -> Path:
     UsageError when the folder is no run folder, lacks its verdict.json, or cannot be written.
     """
     paths = RunPaths(Path(root))
-    study, records = read_study(paths.root), read_records(paths.root)
-    document, environment = read_json(paths.verdict), read_environment(paths)
+    study, document = read_study(paths.root), read_json(paths.verdict)
+    records, environment = counted(read_records(paths.root), document), read_environment(paths)
     pictures = figures.draw_all(records, study.clocks)
     for picture in pictures:
         write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
@@ -25,3 +28,9 @@ def write_report(root: str | Path) -> Path:
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
     write_whole(paths.report, html.render(study, records, document, environment, pictures))
     return paths.report
+
+
+def counted(records: Mapping[str, CohortRecords], document: Document) -> dict[str, CohortRecords]:
+    """The members that the verdict was taken from; more may have been under way."""
+    look = document.get("look")
+    return {name: one if look is None else one.part(0, look) for name, one in records.items()}

@@ -34,6 +34,7 @@ def opening(study: StudySpec, costs: Mapping[str, Mapping[str, Any]]) -> str:
         for index, one in enumerate(study.cohorts)
     ]
     lines += [_entry("Contrasts", contrasts_line(study)), _entry("Margins", margins_line(study))]
+    lines += [_entry(label, words) for label, words in looks_line(study)]
     return "\n".join(lines)
 
 
@@ -129,6 +130,19 @@ def margins_line(study: StudySpec) -> str:
         f"(win probability) and {1 - margins.alpha_landmarks:.0%} (all shares together); "
         f"shares are compared at about {landmarks}% of the time compared"
     )
+
+
+def looks_line(study: StudySpec) -> list[tuple[str, str]]:
+    """Where members are added in turn: when a verdict is sought. Else nothing."""
+    if study.sequential is None:
+        return []
+    looks = formatting.joined([formatting.count(look) for look in study.sequential.looks])
+    how = (
+        "the level is spent over these looks (O'Brien and Fleming)"
+        if study.sequential.planned
+        else "intervals are confidence sequences, which hold at all looks at once"
+    )
+    return [("Looks", f"at {looks} members of each cohort, until the answer is clear; {how}")]
 
 
 def sentences(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ from lab.specs.schedules import (
     ScheduleSpec,
     StepSchedule,
 )
-from lab.specs.sequential import SequentialSpec
+from lab.specs.sequential import SequentialSpec, default_looks
 from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
 from lab.specs.target import NamedMetric, TargetSpec
 from lab.specs.variation import Varied
@@ -89,5 +89,6 @@ __all__ = [
     "UNetSpec",
     "Varied",
     "cohort_seeds",
+    "default_looks",
     "json_converter",
 ]

@@ -5,6 +5,9 @@ import itertools
 
 from lab.specs.rules import require
 
+FEWEST = 64
+"""Confidence sequences begin at so many members of each cohort (STATISTICS, section 4)."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SequentialSpec:
@@ -23,3 +26,20 @@ class SequentialSpec:
             bool(self.looks) and rising,
             f"looks {self.looks} do not rise from 2 members or more: pass rising numbers",
         )
+        require(
+            self.planned or self.looks[0] >= FEWEST,
+            f"the first look is at {self.looks[0]} members; without a plan it takes {FEWEST}: pass "
+            f"--members={2 * FEWEST} or more, or --planned",
+        )
+
+
+def default_looks(members: int) -> tuple[int, ...]:
+    """64, 96, 128, 192, 256 and so on, to all members; quarters of them where they are few."""
+    looks = [start * factor // 2 for start in _powers(members) for factor in (2, 3)]
+    if members < FEWEST:
+        looks = [members * quarter // 4 for quarter in (1, 2, 3)]
+    return (*dict.fromkeys(look for look in looks if 1 < look < members), members)
+
+
+def _powers(members: int) -> list[int]:
+    return [FEWEST << power for power in range(members.bit_length())]

@@ -45,6 +45,14 @@ class StudySpec:
             )
             _require_comparable(self.cohort(contrast.smaller), self.cohort(contrast.larger))
 
+        if self.sequential is not None:
+            for cohort in self.cohorts:
+                require(
+                    cohort.members == self.sequential.looks[-1],
+                    f"cohort {cohort.name!r} has {cohort.members} members; the last look is at "
+                    f"{self.sequential.looks[-1]}: give both the same",
+                )
+
     def cohort(self, name: str) -> CohortSpec:
         """The cohort of that name; KeyError if there is none."""
         return {cohort.name: cohort for cohort in self.cohorts}[name]

@@ -116,6 +116,10 @@ class Tally:
             self._ended[outcome] += not self._seen_N[one]
             self._seen_N[one] = True
 
+    def has_ended(self, members: int) -> bool:
+        """Whether the first so many members have."""
+        return bool(self._seen_N[:members].all())
+
     @property
     def progress(self) -> CohortProgress:
         """The counts so far."""

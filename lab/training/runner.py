@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -33,6 +34,13 @@ Stop = contextlib.AbstractContextManager[Callable[[], bool]]
 """While it lasts, what it gives says whether the run was asked to stop."""
 
 
+class Looks(NamedTuple):
+    """Members that are added in turn: `settled(look)` says whether the first so many are enough."""
+
+    at: tuple[int, ...]
+    settled: Callable[[int], bool]
+
+
 class Stopped(Exception):
     """The run was asked to stop, and has saved its lanes."""
 
@@ -45,13 +53,16 @@ def run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     *,
     stop: Stop | None = None,
+    looks: Looks | None = None,
     warn: Warn = lambda line: None,
 ) -> tuple[CohortProgress, ...]:
     """Trains every member that the records lack, writing them to `folder` as they end.
 
     Cohorts take turns, dispatch by dispatch, so that all progress side by side. `watch` is called
     after each. An interrupted run goes on from the latest checkpoint of each cohort and comes to
-    the same records. `stop` is entered once all is compiled; Stopped when it then says so.
+    the same records. `stop` is entered once all is compiled; Stopped when it then says so. With
+    `looks` it ends at the first that settles: one is taken once the first so many members of every
+    cohort have ended, whoever else has. Members beyond it that are under way are left.
     """
     tallies = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
     open_plans = [plan for plan in plans if not tallies[plan.cohort.name].progress.done]
@@ -76,7 +87,8 @@ def run(
         watch(progress())
         with _memory_explained(), stop or contextlib.nullcontext(lambda: False) as asked:
             try:
-                _take_turns(runs, checkpoint_seconds, asked, lambda: watch(progress()))
+                settled = _Settled(looks, list(tallies.values()))
+                _take_turns(runs, checkpoint_seconds, asked, settled, lambda: watch(progress()))
             except Stopped:
                 for cohort_run in runs:
                     cohort_run.checkpoint()
@@ -131,9 +143,10 @@ def _take_turns(
     runs: Sequence["_CohortRun"],
     checkpoint_seconds: float,
     asked: Callable[[], bool],
+    settled: Callable[[], bool],
     report: Callable[[], None],
 ) -> None:
-    """Until all members have ended; Stopped, at once, when that is asked."""
+    """Until all members have ended, or enough have; Stopped, at once, when that is asked."""
     fetched = saved = time.monotonic()
     waiting = concurrent.futures.ThreadPoolExecutor(max_workers=1)
     try:
@@ -145,6 +158,8 @@ def _take_turns(
                     now = time.monotonic()
                     cohort_run.record(arrived, now - fetched)
                     report()
+                    if settled():
+                        return
                     fetched = now
             if fetched - saved >= checkpoint_seconds:
                 for cohort_run in active:
@@ -175,6 +190,24 @@ def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
             part["ended_evaluation"].to_numpy(),
         )
     return tally
+
+
+class _Settled:
+    """Takes each look once, in order, when it can be taken."""
+
+    def __init__(self, looks: Looks | None, tallies: Sequence[Tally]) -> None:
+        """Nothing has been looked at."""
+        self._looks = looks
+        self._ahead = list(looks.at) if looks else []
+        self._tallies = tallies
+
+    def __call__(self) -> bool:
+        """Whether a look that can be taken by now settles the study."""
+        while self._ahead and all(tally.has_ended(self._ahead[0]) for tally in self._tallies):
+            look = self._ahead.pop(0)
+            if self._looks is not None and self._looks.settled(look):
+                return True
+        return False
 
 
 class _CohortRun:

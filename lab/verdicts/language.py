@@ -19,6 +19,15 @@ _MODIFIERS = {
     "the order within one evaluation, which nobody saw, could change the verdict.",
     Modifier.SPARSE: "So few members reached it, or so many at one evaluation, that an exact "
     "permutation test must agree before a direction is named.",
+    Modifier.PAIRED: "Member i of one net had the seeds of member i of the other; intervals count "
+    "pairs.",
+    Modifier.BY_DATA_ORDER: "Members share data orders, so intervals count orders, not members.",
+    Modifier.ONE_DATA_ORDER: "All members saw the data in one order: nothing is said of any other.",
+    Modifier.CROSSED: "Members share other seeds too; intervals take the seeds drawn as given.",
+    Modifier.SEQUENTIAL: "Members were added until the answer was clear: intervals hold at any "
+    "look, and estimates taken where one stops lean outward.",
+    Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
+    "the looks planned, and estimates taken where one stops lean outward.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
