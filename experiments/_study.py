@@ -63,7 +63,8 @@ def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArr
         folder.write_verdict(document.to_json(judge(study.comparison, records)))
         page = write_report(folder.paths.root)
         verdict = read_json(folder.paths.verdict)
-        _say("\n" + text.closing(study, counted(records, verdict), verdict))
+        shown = counted(records, verdict)
+        _say("\n" + text.closing(shown, verdict, text.incomplete_line(study, shown)))
         _say("\n" + "\n".join(throughput_lines(ended)))
         _say(f"\nReport: {page}")
 

@@ -53,6 +53,10 @@ class CohortRecords:
         """Whether every member of the spec has ended."""
         return len(self.member) == self.spec.members
 
+    def renamed(self, name: str) -> "CohortRecords":
+        """The same under another name."""
+        return dataclasses.replace(self, spec=dataclasses.replace(self.spec, name=name))
+
     def part(self, start: int, stop: int) -> "CohortRecords":
         """The same cohort as if only its members from `start` to before `stop` were declared."""
         kept_N = (start <= self.member) & (self.member < stop)

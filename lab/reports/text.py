@@ -38,10 +38,9 @@ def opening(study: StudySpec, costs: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def closing(study: StudySpec, records: Records, document: Document) -> str:
+def closing(records: Records, document: Document, unfinished: str = "") -> str:
     """The verdict in sentences, a table of the cohorts, and one of the clocks for each contrast."""
     parts = [_wrap(str(document["answer"]))]
-    unfinished = incomplete_line(study, records)
     if unfinished:
         parts.append(_wrap(unfinished))
     parts.append(cohort_table(document, records).text("  "))

@@ -120,8 +120,8 @@ def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
     """The decision with the modifiers that its data alone cannot know."""
     decision = finding.decision
     added = [_licence(finding)]
-    # Contrasted cohorts have one batch size (lab.specs), so examples are steps times a constant.
-    if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks:
+    batch_sizes = {side.spec.batch_size for side in (finding.smaller, finding.larger)}
+    if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks and len(batch_sizes) == 1:
         added.append(Modifier.SAME_AS_STEPS)
     if finding.warnings:
         added.append(Modifier.CHECK_FAILED)

@@ -124,7 +124,7 @@ def test_a_plateau_is_told_as_one():
     document = json.loads(to_json(judge(one.comparison, records)))
     goal = "a plateau (IoU within 0.05 of a member's own best)"
     assert goal in " ".join(text.opening(one, {}).split())
-    closing = " ".join(text.closing(one, records, document).split())
+    closing = " ".join(text.closing(records, document, text.incomplete_line(one, records)).split())
     assert f"{goal} first" in closing
     sentence = document["contrasts"][1]["sentence"]
     assert "A plateau is 3 evaluations in a row within the tolerance" in sentence
@@ -151,7 +151,7 @@ def test_examples_repeat_no_sentence():
 
 
 def test_closing_gives_answer_and_tables(told):
-    closing = text.closing(*told)
+    closing = text.closing(*told[1:])
     assert closing.startswith(told[2]["answer"][:40])
     for word in ("not by budget", "smaller first", "time ratio", "FLOPs", "examples", "In steps,"):
         assert word in closing
@@ -161,7 +161,9 @@ def test_closing_gives_answer_and_tables(told):
 
 def test_unfinished_run_says_so(make_run):
     run = make_run(keep=5)
-    closing = text.closing(read_study(run), read_records(run), read_json(RunPaths(run).verdict))
+    records = read_records(run)
+    unfinished = text.incomplete_line(read_study(run), records)
+    closing = text.closing(records, read_json(RunPaths(run).verdict), unfinished)
     assert "only 5 of 16 of unet-2.9k and 5 of 16 of unet-5k have ended" in " ".join(
         closing.split()
     )

@@ -1,0 +1,285 @@
+"""Which converges first, by runs that are recorded and learning curves from anywhere?
+
+    scripts/compare runs/unet_size-1a2b3c4d
+    scripts/compare curves.csv --metric=accuracy --target=0.9 --smaller=small
+    scripts/compare small=tb/s-*.csv large=tb/l-*.csv --metric=f1 --direction=maximize --target=0.8
+
+Inputs are run folders of the lab, and CSV or Parquet files in long form: columns cohort, run, step
+and the metric; or what TensorBoard and Weights & Biases save from a chart. NAME=PATH names the
+cohort of a file that has no such column; a path may be a pattern. Times to the target are found by
+the rules that the lab trains by. A metric that is nan or inf is a run that has diverged there; an
+empty cell is an evaluation that did not measure it. Writes verdict.json, tables/ and figures/.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from absl import flags
+
+from experiments._analysis import run_analysis
+from lab.errors import UsageError
+from lab.records.cohort import AnyMetric, CohortRecords
+from lab.records.files import write_whole
+from lab.records.imported import curves, recorded
+from lab.records.imported.curves import Grid, Rules, Short
+from lab.records.imported.reading import Source, read_rows, sources
+from lab.records.paths import RunPaths
+from lab.records.reader import read_study
+from lab.reports import figures, tables, text, typeset
+from lab.specs import Comparison, ContrastSpec, NamedMetric, TargetSpec
+from lab.verdicts import document
+from lab.verdicts.judge import judge
+from lab.words import Clock, Direction, Metric
+
+T = TypeVar("T")
+
+_METRIC = flags.DEFINE_string("metric", None, "Column of the metric; of a run folder its own.")
+_DIRECTION = flags.DEFINE_enum_class(
+    "direction", None, Direction, "Which way the metric improves; known of iou, accuracy and loss."
+)
+_TARGET = flags.DEFINE_list(
+    "target", [], "Thresholds, the hardest decides; of a run folder its own, or easier ones."
+)
+_SUSTAIN = flags.DEFINE_integer("sustain", 2, "Evaluations in a row that must hold it.")
+_SMOOTHING = flags.DEFINE_integer("smoothing", 1, "Evaluations that are averaged.")
+_SMALLER = flags.DEFINE_string(
+    "smaller", None, "The smaller net's cohort; else each against the next larger, by parameters."
+)
+_BUDGET = flags.DEFINE_integer("budget", None, "Leave out evaluations after this step.")
+_SHORT = flags.DEFINE_enum_class(
+    "short", Short.REFUSE, Short, "What a run is that ends early without the target."
+)
+_GRID = flags.DEFINE_enum_class("grid", Grid.SAME, Grid, "At which steps runs are compared.")
+_COLUMNS = flags.DEFINE_list("columns", [], "Other names: cohort=group,run=id,step=iteration.")
+_PARAMETERS = flags.DEFINE_list("parameters", [], "Of cohorts: small:2900,large:5000.")
+_FLOPS = flags.DEFINE_list("flops_per_step", [], "Of cohorts: small:3e7,large:5e7.")
+_BATCH = flags.DEFINE_list("batch_size", [], "Of cohorts: small:16,large:16.")
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder for the result; by default one under comparisons/.", allow_override=True
+)
+
+_OURS = {"verdict.json", "tables", "figures"}
+
+
+def main(arguments: list[str]) -> None:
+    """Reads, judges, writes, prints."""
+    if not arguments:
+        raise UsageError("nothing to compare: scripts/compare RUN|CURVES.csv|CURVES.parquet ...")
+    inputs = sources(arguments)
+    folder = _folder()
+    runs = [one for one in inputs if one.path.is_dir()]
+    files = [one for one in inputs if not one.path.is_dir()]
+    records, notes = _records(runs, files)
+    comparison = _comparison(runs, files, records)
+    verdict = judge(comparison, records)
+    shown = {
+        name: one if verdict.look is None else one.part(0, verdict.look)
+        for name, one in records.items()
+    }
+    written = document.to_json(verdict)
+    write_whole(folder / "verdict.json", written)
+    _write(folder, json.loads(written), shown, comparison)
+    for note in notes:
+        print(f"note: {note}")
+    print(text.closing(shown, json.loads(written)))
+    print(f"\nResult: {folder}")
+
+
+def _records(
+    runs: Sequence[Source], files: Sequence[Source]
+) -> tuple[dict[str, CohortRecords], list[str]]:
+    target = _target(runs, files)
+    found: list[tuple[str, CohortRecords]] = []
+    for source in runs:
+        cohorts = recorded.cohorts(source.path, target)
+        if read_study(source.path).sequential is None:
+            recorded.require_whole(source.path, cohorts)
+        elif len(runs) + len(files) > 1:
+            raise UsageError(
+                f"{source.path} added members until its answer was clear: compare it alone"
+            )
+        prefix = "" if source.name is None else f"{source.name}-"
+        found += [(prefix + name, one.renamed(prefix + name)) for name, one in cohorts.items()]
+    notes: list[str] = []
+    if files and target is not None:
+        columns = _mapping(_COLUMNS.value, "columns", str, "=")
+        rows = [read_rows(source, target.metric.value, columns) for source in files]
+        imported, notes = curves.cohorts(rows, _rules(target))
+        found += imported.items()
+    names = [name for name, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two inputs have a cohort {name!r}: name one input, as new=PATH")
+    _require_one_target(dict(found))
+    return dict(found), notes
+
+
+def _require_one_target(records: Mapping[str, CohortRecords]) -> None:
+    targets = {one.spec.target for one in records.values()}
+    if len(targets) > 1:
+        raise UsageError(
+            f"the cohorts {', '.join(records)} were trained to different targets, so their times "
+            "cannot be compared: pass one --target that all of them watched"
+        )
+
+
+def _comparison(
+    runs: Sequence[Source], files: Sequence[Source], records: Mapping[str, CohortRecords]
+) -> Comparison:
+    alone = len(runs) == 1 and not files
+    study = read_study(runs[0].path).comparison if alone else None
+    asked = _SMALLER.value is not None or study is None or runs[0].name is not None
+    contrasts = _contrasts(records) if asked else study.contrasts if study else ()
+    clocks = [Clock.STEPS]
+    if all(one.spec.batch_size is not None for one in records.values()):
+        clocks.append(Clock.EXAMPLES)
+    if all(one.flops_per_step is not None for one in records.values()):
+        clocks.append(Clock.FLOPS)
+    pairs = " and ".join(f"{one.smaller} against {one.larger}" for one in contrasts)
+    return Comparison(
+        question=study.question if study else f"Which converges first: {pairs}?",
+        contrasts=contrasts,
+        clocks=tuple(clocks),
+        sequential=study.sequential if study else None,
+        **({"margins": study.margins} if study else {}),
+    )
+
+
+def _contrasts(records: Mapping[str, CohortRecords]) -> tuple[ContrastSpec, ...]:
+    if len(records) < 2:
+        raise UsageError(f"there is only the cohort {next(iter(records))!r}: it takes two")
+    if _SMALLER.value is not None:
+        if _SMALLER.value not in records:
+            raise UsageError(
+                f"smaller is {_SMALLER.value!r}; the cohorts are {', '.join(records)}: pass one"
+            )
+        others = [name for name in records if name != _SMALLER.value]
+        return tuple(ContrastSpec(_SMALLER.value, other) for other in others)
+    sizes = {name: one.parameters for name, one in records.items()}
+    known = [(size, name) for name, size in sizes.items() if size is not None]
+    if len(known) < len(sizes) or len({size for size, _ in known}) < len(known):
+        raise UsageError(
+            f"which of {', '.join(records)} is the smaller? Pass --smaller=NAME, or their sizes: "
+            f"--parameters={','.join(f'{name}:1000' for name in records)}"
+        )
+    order = [name for _, name in sorted(known)]
+    return tuple(map(ContrastSpec, order[:-1], order[1:]))
+
+
+def _target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None:
+    """None where every run folder keeps its own."""
+    own = next((read_study(one.path).cohorts[0].target for one in runs), None)
+    if not files and not _TARGET.value:
+        return None
+    if not _TARGET.value and own is None:
+        raise UsageError("no target was given: pass --target=0.9")
+    if _METRIC.value is None and own is None:
+        raise UsageError("no metric was given: pass --metric with the name of its column")
+    metric = _metric(_METRIC.value) if _METRIC.value is not None else own.metric if own else None
+    given = tuple(_number("target", value) for value in _TARGET.value)
+    if metric is None or (not given and own is None):
+        raise UsageError("no metric was given: pass --metric with the name of its column")
+    falling = metric.direction is Direction.MINIMIZE
+    thresholds = tuple(sorted(set(given), reverse=falling)) or (own.thresholds if own else ())
+    mine = flags.FLAGS["sustain"].present or own is None
+    return TargetSpec(
+        metric=metric,
+        thresholds=thresholds,
+        sustain=_SUSTAIN.value if mine or own is None else own.sustain,
+        smoothing=_SMOOTHING.value
+        if flags.FLAGS["smoothing"].present or own is None
+        else own.smoothing,
+    )
+
+
+def _metric(name: str) -> AnyMetric:
+    known = {metric.value: metric for metric in Metric}
+    direction = _DIRECTION.value
+    if name in known:
+        if direction not in (None, known[name].direction):
+            raise UsageError(
+                f"{name} is {known[name].direction.value}d: drop --direction, or rename the column"
+            )
+        return known[name]
+    if direction is None:
+        raise UsageError(
+            f"nobody can tell from its name which way {name!r} improves: pass "
+            "--direction=maximize or --direction=minimize"
+        )
+    return NamedMetric(name, direction)
+
+
+def _rules(target: TargetSpec) -> Rules:
+    return Rules(
+        target=target,
+        short=_SHORT.value,
+        grid=_GRID.value,
+        budget=_BUDGET.value,
+        batch_sizes=_mapping(_BATCH.value, "batch_size", int),
+        parameters=_mapping(_PARAMETERS.value, "parameters", int),
+        flops_per_step=_mapping(_FLOPS.value, "flops_per_step", float),
+    )
+
+
+def _mapping(
+    texts: Sequence[str], flag: str, kind: Callable[[str], T], stop: str = ":"
+) -> dict[str, T]:
+    found = {}
+    for part in texts:
+        name, given, value = part.rpartition(stop) if stop == ":" else part.partition(stop)
+        try:
+            found[name] = kind(value)
+        except ValueError:
+            given = ""
+        if not given or not name:
+            raise UsageError(
+                f"{flag} has {part!r}; it must be NAME{stop}VALUE, several with commas between"
+            )
+    return found
+
+
+def _number(flag: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"{flag} is {value!r}; it must be a number: pass --{flag}=0.9") from None
+
+
+def _folder() -> Path:
+    if _OUT.value is None:
+        words = json.dumps(sys.argv[1:])
+        return Path("comparisons") / hashlib.sha256(words.encode()).hexdigest()[:8]
+    folder = Path(_OUT.value).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"out is {folder}, which is a file: pass a folder")
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - _OURS:
+        raise UsageError(f"out is {folder}, which holds other things: pass a new folder")
+    return folder
+
+
+def _write(
+    folder: Path,
+    found: tables.Document,
+    records: Mapping[str, CohortRecords],
+    comparison: Comparison,
+) -> None:
+    paths = RunPaths(folder)
+    write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(found))
+    write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(found))
+    named = {"cohorts": tables.cohort_table(found, records)}
+    for (smaller, larger), contrasts in tables.pairs(found).items():
+        named[f"{smaller}-{larger}"] = tables.contrast_table(contrasts, notes=True)
+    for name, table in named.items():
+        write_whole(paths.tables / f"{name}.md", typeset.markdown(table))
+        write_whole(paths.tables / f"{name}.tex", typeset.latex(table))
+    for picture in figures.draw_all(records, comparison.clocks):
+        write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
+        write_whole(paths.figures / f"{picture.name}.png", picture.png)
+
+
+if __name__ == "__main__":
+    run_analysis(main)
