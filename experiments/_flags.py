@@ -17,7 +17,16 @@ from absl import app, flags, logging
 from experiments import _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
-from lab.specs import CohortSpec, DataSpec, ModelSpec, SequentialSpec, default_looks
+from lab.specs import (
+    CohortSpec,
+    DataSpec,
+    ModelSpec,
+    SeedsSpec,
+    SequentialSpec,
+    cohort_seeds,
+    default_looks,
+)
+from lab.specs.seeds import CROSSED
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
 from lab.words import Metric, Task
@@ -50,6 +59,16 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", True, "On a GPU, only operations that give the same bits every time."
 )
 SEED = flags.DEFINE_integer("seed", 0, "Root of every random draw.")
+_CROSS = flags.DEFINE_list(
+    "cross",
+    [],
+    "Seeds that members share, crossed: --cross=init:8,order:8 gives members of 8 initial weights "
+    "and 8 data orders in all combinations, so that scripts/luck can tell what each is to blame "
+    "for; verdicts then count data orders, not members.",
+)
+_PAIRS = flags.DEFINE_bool(
+    "pairs", False, "Give member i of every cohort the same data order: members are then pairs."
+)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data folder; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."
@@ -81,6 +100,27 @@ def members() -> int:
     if _SEQUENTIAL.value and not flags.FLAGS["members"].present:
         return MOST_MEMBERS
     return _MEMBERS.value
+
+
+def seeds(count: int) -> tuple[int, ...]:
+    """Of `count` cohorts: one for all where they share data orders, else each its own."""
+    apart = cohort_seeds(SEED.value, count)
+    return apart[:1] * count if _PAIRS.value or crossed().order is not None else apart
+
+
+def crossed() -> SeedsSpec:
+    """How members share seeds."""
+    levels: dict[str, int] = {}
+    known = [factor.value for factor in CROSSED]
+    for part in _CROSS.value:
+        name, _, number = part.partition(":")
+        if name not in known or name in levels or not number.isdecimal():
+            raise UsageError(
+                f"cross has {part!r}; it must be FACTOR:LEVELS, each of {', '.join(known)} once: "
+                "pass --cross=init:8,order:8"
+            )
+        levels[name] = int(number)
+    return SeedsSpec(**levels)
 
 
 def sequential() -> SequentialSpec | None:
@@ -169,6 +209,7 @@ def cohort_spec(
         vary=_training.varied(),
         divergence_factor=_training.divergence_factor(),
         precision=_training.precision(),
+        seeds=crossed(),
     )
 
 

@@ -21,7 +21,7 @@ from experiments import _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import match_unet_width
-from lab.specs import ContrastSpec, StudySpec, UNetSpec, cohort_seeds
+from lab.specs import ContrastSpec, StudySpec, UNetSpec
 from lab.words import Metric, Task
 
 QUESTION = (
@@ -65,7 +65,7 @@ def main() -> None:
     spec = name_splits(spec, _flags.data_dir())
     data = load(spec, _flags.data_dir())
     models = _models(tuple(counts.values()), data.train.inputs.shape[1:])
-    seeds = cohort_seeds(_flags.SEED.value, len(counts))
+    seeds = _flags.seeds(len(counts))
     study = StudySpec(
         question=QUESTION.format(small=_SMALL.value, large=_LARGE.value),
         cohorts=tuple(

@@ -18,7 +18,7 @@ from absl import flags
 from experiments import _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
-from lab.specs import CNNSpec, ContrastSpec, MLPSpec, StudySpec, cohort_seeds
+from lab.specs import CNNSpec, ContrastSpec, MLPSpec, StudySpec
 from lab.words import Metric, Task
 
 _DATASET = flags.DEFINE_string(
@@ -55,7 +55,7 @@ def main() -> None:
             budget_steps=_BUDGET.value,
             eval_every=_EVERY.value,
         )
-        for width, seed in zip(widths, cohort_seeds(_flags.SEED.value, len(widths)), strict=True)
+        for width, seed in zip(widths, _flags.seeds(len(widths)), strict=True)
     )
     # Late: a mistake in a flag must not cost a download.
     spec = name_splits(spec, _flags.data_dir())

@@ -93,8 +93,6 @@ class Factor(enum.Enum):
     ORDER = "order"
     """In which order the training examples come."""
     DROPOUT = "dropout"
-    SPLIT = "split"
-    """Which examples are trained on."""
 
 
 class Precision(enum.Enum):

@@ -11,10 +11,10 @@ from lab.errors import UsageError
 from lab.records.cohort import CohortRecords, Curves
 from lab.records.parts import RecordConflict, read_parts, same_rows
 from lab.records.paths import RunPaths
-from lab.records.schema import MEMBERS, curves_schema
+from lab.records.schema import MEMBERS, SEED_COLUMNS, curves_schema
 from lab.records.store import read_environment, read_study_file
 from lab.specs import CohortSpec, StudySpec
-from lab.words import Factor, Outcome
+from lab.words import Outcome
 
 
 def read_study(root: str | Path) -> StudySpec:
@@ -83,7 +83,11 @@ def cohort_records(
         parameters=parameters,
         flops_per_step=flops_per_step,
         member=member_N,
-        seed_ids={Factor.ORDER: members["data_order_id"].to_numpy()},
+        seed_ids={
+            factor: members[column].to_numpy()
+            for factor, column in SEED_COLUMNS.items()
+            if members[column].null_count == 0
+        },
         outcome=outcome,
         hit=hit_NxK,
         reached=reached_NxK,

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lab.specs import CohortSpec
-from lab.words import Hyperparameter, Metric, Outcome
+from lab.words import Factor, Hyperparameter, Metric, Outcome
 
-RECORDS_SCHEMA = 2
+RECORDS_SCHEMA = 3
 VERSION_KEY = b"convergence_lab_schema"
 _METADATA = {VERSION_KEY: str(RECORDS_SCHEMA).encode()}
 
@@ -18,11 +18,20 @@ def _list_of(item: pa.DataType) -> pa.DataType:
     return pa.list_(pa.field("element", item))  # Parquet's own name for an item.
 
 
+SEED_COLUMNS = {
+    Factor.INIT: "init_id",
+    Factor.ORDER: "data_order_id",
+    Factor.DROPOUT: "dropout_id",
+}
+
 MEMBERS = pa.schema(
     [
         pa.field("member", pa.int64(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
+        # Members with one id had the same draws; null where the cohort draws no such thing.
+        pa.field("init_id", pa.int64(), nullable=False),
         pa.field("data_order_id", pa.int64(), nullable=False),
+        pa.field("dropout_id", pa.int64(), nullable=True),
         # The member's own, as declared; null where its cohort has no such thing.
         *(pa.field(one.value, pa.float64(), nullable=True) for one in Hyperparameter),
         pa.field("outcome", pa.string(), nullable=False),
@@ -82,7 +91,9 @@ def members_table(
     columns = [
         pa.array(member_N),
         pa.array(np.full(count, cohort.seed, np.int64)),
-        pa.array(member_N),  # Every member draws its own data order.
+        pa.array(cohort.seeds.level(Factor.INIT, member_N)),
+        pa.array(cohort.seeds.level(Factor.ORDER, member_N)),
+        _dropout_ids(cohort, member_N),
         *(_declared(cohort, one, member_N) for one in Hyperparameter),
         pa.array([one.value for one in outcome], pa.string()),
         _lists(hit_NxK, reached_NxK, pa.int32()),
@@ -116,6 +127,12 @@ def curves_table(
         ),
     ]
     return pa.Table.from_arrays(columns, schema=curves_schema(cohort.metrics))
+
+
+def _dropout_ids(cohort: CohortSpec, member_N: npt.NDArray[np.int64]) -> pa.Array:
+    if not any(cohort.values(Hyperparameter.DROPOUT)):
+        return pa.nulls(len(member_N), pa.int64())
+    return pa.array(cohort.seeds.level(Factor.DROPOUT, member_N))
 
 
 def _declared(

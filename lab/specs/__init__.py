@@ -39,6 +39,7 @@ from lab.specs.schedules import (
     ScheduleSpec,
     StepSchedule,
 )
+from lab.specs.seeds import SeedsSpec
 from lab.specs.sequential import SequentialSpec, default_looks
 from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
 from lab.specs.target import NamedMetric, TargetSpec
@@ -81,6 +82,7 @@ __all__ = [
     "SGDSpec",
     "ScheduleFreeSpec",
     "ScheduleSpec",
+    "SeedsSpec",
     "SequentialSpec",
     "StepSchedule",
     "StudySpec",

@@ -14,6 +14,7 @@ from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.rules import require, require_positive
 from lab.specs.schedules import ConstantSchedule
+from lab.specs.seeds import SeedsSpec
 from lab.specs.target import TargetSpec
 from lab.specs.variation import Varied
 from lab.words import TASK_METRICS, Hyperparameter, Metric, Precision
@@ -28,6 +29,7 @@ MAX_MEMBERS = 2**30
 _DROPS_OUT = (MLPSpec, CNNSpec)
 _GATHERS_STATISTICS = (UNetSpec, ResNetSpec)  # of its batches, to be evaluated with
 _PLAIN = RecipeSpec()
+_OWN_SEEDS = SeedsSpec()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class CohortSpec:
     vary: tuple[Varied, ...] = ()
     divergence_factor: float | None = None
     precision: Precision = Precision.FLOAT32
+    seeds: SeedsSpec = _OWN_SEEDS
 
     def __post_init__(self) -> None:
         require(
@@ -93,6 +96,16 @@ class CohortSpec:
         )
         self._require_a_recipe_that_fits()
         self._require_what_can_vary()
+        every = self.seeds.combinations
+        require(
+            self.members % every == 0,
+            f"{self.members} members cannot have each of the {every} combinations of seeds equally "
+            f"often: pass --members={math.ceil(self.members / every) * every}",
+        )
+        require(
+            self.seeds.dropout is None or self.recipe.dropout > 0 or self._varies("dropout"),
+            "dropout is crossed, but there is none: drop it from --cross, or pass --dropout",
+        )
 
     def _smoothed(self) -> str:
         count = self.target.smoothing

@@ -53,6 +53,13 @@ class StudySpec:
                     f"{self.sequential.looks[-1]}: give both the same",
                 )
 
+        blocks = any(1 < (cohort.seeds.order or 0) < cohort.members for cohort in self.cohorts)
+        require(
+            self.sequential is None or self.sequential.planned or not blocks,
+            "members share data orders, of which there are too few for confidence sequences: pass "
+            "--planned, or drop order from --cross",
+        )
+
     def cohort(self, name: str) -> CohortSpec:
         """The cohort of that name; KeyError if there is none."""
         return {cohort.name: cohort for cohort in self.cohorts}[name]
@@ -97,12 +104,18 @@ def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
         "budget_steps",
         "divergence_factor",
         "precision",
+        "seeds",
     ):
         require(
             getattr(one, field) == getattr(other, field),
             f"cohorts {one.name!r} and {other.name!r} differ in {field}, so their times cannot be "
             "compared; give both the same",
         )
+    require(
+        one.seeds.order is None or one.seed == other.seed,
+        f"members of {one.name!r} share data orders, those of {other.name!r} share others: give "
+        "both cohorts one seed, so that orders are replicates",
+    )
 
 
 def json_converter() -> cattrs.Converter:

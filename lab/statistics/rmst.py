@@ -68,6 +68,18 @@ def rmst_ratio(first: RestrictedMean, second: RestrictedMean, level: float) -> I
     return Interval(estimate, max(estimate / span, least), min(estimate * span, most), level)
 
 
+def rmst_difference(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
+    """Mean of the first less mean of the second, in clock units; Welch's interval.
+
+    The variance of a mean is that of min(T, horizon) over the number of members.
+    """
+    estimate = first.mean - second.mean
+    reach = _reach(first, second, (first.variance, second.variance), level)
+    lower = max(estimate - reach, first.shortest - second.longest)
+    upper = min(estimate + reach, first.longest - second.shortest)
+    return Interval(estimate, lower, upper, level)
+
+
 def _reach(
     first: RestrictedMean, second: RestrictedMean, variances: tuple[float, float], level: float
 ) -> float:

@@ -73,6 +73,8 @@ def _critical(paths: _Paths, step: float, scale: float, share: float) -> float:
         tails += scipy.special.ndtr((-paths.nodes - z * scale) / step)
         return math.log(max(float(paths.weights @ tails), 1e-320)) - math.log(max(share, 1e-300))
 
+    if excess(_FARTHEST) >= 0:
+        return _FARTHEST
     return float(scipy.optimize.brentq(excess, 0.0, _FARTHEST, xtol=1e-10))
 
 

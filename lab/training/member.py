@@ -18,7 +18,7 @@ from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.objectives import Sums, objective
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.resident import Chunks, Examples, to_inputs
-from lab.words import Metric, Outcome
+from lab.words import Factor, Metric, Outcome
 
 
 class MemberState(NamedTuple):
@@ -93,7 +93,7 @@ def make_member(
     example = example_input(input_shape)
 
     def init(member: jax.Array) -> MemberState:
-        key = member_key(cohort.seed, Stream.INIT, member)
+        key = member_key(cohort.seed, Stream.INIT, cohort.seeds.level(Factor.INIT, member))
         variables = initialise(module, key, example, initial_gain(cohort.model))
         params, batch_stats = variables["params"], variables.get("batch_stats", {})
         hyper = hyperparameters(cohort, member)
@@ -114,7 +114,8 @@ def make_member(
     def loss(params: Any, state: MemberState, batch: Examples) -> tuple[jax.Array, Any]:
         hyper, dropout = state.hyperparameters, None
         if hyper.dropout is not None:
-            key = step_key(cohort.seed, Stream.DROPOUT, state.member, state.step)
+            level = cohort.seeds.level(Factor.DROPOUT, state.member)
+            key = step_key(cohort.seed, Stream.DROPOUT, level, state.step)
             dropout = Dropout(key, hyper.dropout)
         inputs = to_inputs(batch.inputs)
         logits, batch_stats = forward.train(params, state.batch_stats, inputs, dropout)
@@ -124,7 +125,7 @@ def make_member(
         return value, batch_stats
 
     def draw(state: MemberState, train: Examples) -> Examples:
-        key = member_key(cohort.seed, Stream.ORDER, state.member)
+        key = member_key(cohort.seed, Stream.ORDER, cohort.seeds.level(Factor.ORDER, state.member))
         batch = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
         return Examples(train.inputs[batch], train.targets[batch])
 

@@ -16,7 +16,7 @@ from lab.training.forward import Dropout, make_forward
 from lab.training.member import Member, MemberState
 from lab.training.objectives import objective
 from lab.training.resident import Examples, to_inputs
-from lab.words import Precision
+from lab.words import Factor, Precision
 
 
 class Value(enum.Enum):
@@ -52,7 +52,8 @@ def make_observe(
     def dropout_of(state: MemberState) -> Dropout | None:
         if state.hyperparameters.dropout is None:
             return None
-        key = step_key(cohort.seed, Stream.DROPOUT, state.member, state.step)
+        level = cohort.seeds.level(Factor.DROPOUT, state.member)
+        key = step_key(cohort.seed, Stream.DROPOUT, level, state.step)
         return Dropout(key, state.hyperparameters.dropout)
 
     def loss(params: Any, state: MemberState, batch: Examples) -> jax.Array:
@@ -97,7 +98,8 @@ def make_observe(
         if {Value.LOSS, Value.GRADIENTS} & set(values):
             found["loss"], found["gradients"] = jax.value_and_grad(loss)(state.params, state, batch)
         if Value.BATCH in values:
-            key = member_key(cohort.seed, Stream.ORDER, state.member)
+            level = cohort.seeds.level(Factor.ORDER, state.member)
+            key = member_key(cohort.seed, Stream.ORDER, level)
             found["batch"] = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
         if Value.PARAMS in values:
             found["params"] = state.params
