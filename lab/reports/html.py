@@ -53,6 +53,7 @@ def render(
             names: _Pair(contrast_table(contrasts, notes=True), text.sentences(contrasts))
             for names, contrasts in pairs(document).items()
         },
+        trend=text.trend(document["trend"]) if document.get("trend") else "",
         glossary=glossary(document["contrasts"]),
         pictures=[{**_plain(one), "source": _data_uri(one.svg)} for one in pictures],
         plan=_plan(study, environment.get("cohorts", {})),

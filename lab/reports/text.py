@@ -54,6 +54,8 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
                 ]
             )
         )
+    if document.get("trend"):
+        parts.append(_wrap(trend(document["trend"])))
     if document["contrasts"]:
         parts.append(_wrap(READING))
     return "\n\n".join(parts)
@@ -155,6 +157,28 @@ def sentences(contrasts: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
         if one.get("sentence") and Modifier.SAME_AS_STEPS.value not in one.get("modifiers", ())
     ]
     return [(first if not stop else f"{first}.", rest) for first, stop, rest in said]
+
+
+def trend(found: Mapping[str, Any]) -> str:
+    """What the sizes say together."""
+    ordered, slope = found["ordered"], found["slope"]
+    way = "more" if ordered["z"] > 0 else "fewer"
+    told = (
+        f"Over {formatting.joined(found['cohorts'])}, small to large, larger nets tend to take "
+        f"{way} steps (Jonckheere and Terpstra: z {ordered['z']:.1f}, p {ordered['p_value']:.2g})."
+    )
+    if slope is None:
+        return f"{told} A slope in size cannot be estimated."
+    ends = [2 ** slope["slope"][end] for end in ("estimate", "lower", "upper")]
+    told += (
+        f" Twice the parameters go with {ends[0]:.2f} ({ends[1]:.2f} to {ends[2]:.2f}) times the "
+        "hazard of reaching the target (proportional hazards on the grid)"
+    )
+    misfit = slope["lack_of_fit_p_value"]
+    if misfit is None:
+        return f"{told}."
+    fits = "a straight line does not describe it" if misfit < 0.05 else "a straight line fits"
+    return f"{told}; {fits} (p {misfit:.2g})."
 
 
 def incomplete_line(study: StudySpec, records: Records) -> str:

@@ -11,7 +11,10 @@ from lab.statistics import intervals
 from lab.statistics.intervals import Floats, Interval
 from lab.statistics.times import Integers
 
-_STEPS = 60
+_STEPS = 200
+_HALVINGS = 40
+_FARTHEST = 20.0
+"""A log hazard beyond this is on its way to infinity."""
 _ENOUGH = 1e-14
 
 
@@ -50,7 +53,7 @@ class Slope:
     """Grouped proportional hazards: log hazard of reaching per unit of the covariate.
 
     Above 0: the larger reach sooner. `lack_of_fit_p_value` is of the straight line against a level
-    of its own for each cohort; None where there are but two.
+    of its own for each cohort; None where there are but two, or one's is infinite.
     """
 
     slope: Interval
@@ -76,15 +79,18 @@ def hazard_slope(
     line = _fit(np.column_stack([grid, centred[owner]]), events[0], at_risk)
     factor = np.eye(len(cohorts))[owner][:, 1:]
     full = _fit(np.column_stack([grid, factor]), events[0], at_risk)
-    if line is None or full is None:
+    if line is None:
         return None
     estimate, error = float(line.coefficients[-1]), math.sqrt(float(line.covariance[-1, -1]))
     reach = intervals.normal_quantile(level) * error
     spare = len(cohorts) - 2
-    misfit = 2 * (full.log_likelihood - line.log_likelihood)
+    fit = None
+    if full is not None and spare:
+        misfit = max(2 * (full.log_likelihood - line.log_likelihood), 0.0)
+        fit = float(scipy.special.chdtrc(spare, misfit))
     return Slope(
         slope=Interval(estimate, estimate - reach, estimate + reach, level),
-        lack_of_fit_p_value=float(scipy.special.chdtrc(spare, max(misfit, 0.0))) if spare else None,
+        lack_of_fit_p_value=fit,
     )
 
 
@@ -130,27 +136,38 @@ def _person_times(
 
 
 def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
-    """Maximum likelihood by Fisher scoring; None where it has no finite maximum."""
+    """Maximum likelihood by Fisher scoring, steps halved; None where no finite maximum is."""
     share = (events.sum() + 0.5) / (at_risk.sum() + 1)
     eta = np.full(len(events), math.log(-math.log1p(-share)))
-    before = -math.inf
+    beta = np.linalg.lstsq(design, eta)[0]
+    before = _log_likelihood(design @ beta, events, at_risk)
     for _ in range(_STEPS):
-        hazard = np.exp(np.clip(eta, -30, 4))
-        p = np.clip(-np.expm1(-hazard), 1e-12, 1 - 1e-12)
-        slope = hazard * np.exp(-hazard)
-        weight = at_risk * slope**2 / (p * (1 - p))
-        working = eta + (events / at_risk - p) / np.maximum(slope, 1e-12)
+        hazard = np.exp(design @ beta)
+        p, slope = -np.expm1(-hazard), hazard * np.exp(-hazard)
+        weight = at_risk * slope**2 / np.maximum(p * (1 - p), 1e-300)
         information = design.T @ (weight[:, None] * design)
+        score = design.T @ (slope / np.maximum(p * (1 - p), 1e-300) * (events - at_risk * p))
         try:
-            beta = np.linalg.solve(information, design.T @ (weight * working))
+            step = np.linalg.solve(information, score)
         except np.linalg.LinAlgError:
             return None
-        eta = design @ beta
-        hazard = np.exp(np.clip(eta, -30, 4))
-        likelihood = float(
-            (events * np.log(-np.expm1(-hazard)) - (at_risk - events) * hazard).sum()
-        )
-        if abs(likelihood - before) < _ENOUGH * (1 + abs(likelihood)):
-            return _Fitted(beta, np.linalg.inv(information), likelihood)
-        before = likelihood
+        for _ in range(_HALVINGS):
+            now = _log_likelihood(design @ (beta + step), events, at_risk)
+            if now >= before:
+                break
+            step = step / 2
+        beta, gain, before = beta + step, now - before, now
+        if np.abs(design @ beta).max() > _FARTHEST:
+            return None
+        if abs(gain) <= _ENOUGH * (1 + abs(now)):
+            return _Fitted(beta, np.linalg.inv(information), now)
     return None
+
+
+def _log_likelihood(eta: Floats, events: Integers, at_risk: Integers) -> float:
+    """Of binomial counts, but for what the data alone give; -inf where a hazard overflows."""
+    if np.abs(eta).max() > 2 * _FARTHEST:
+        return -math.inf
+    hazard = np.exp(eta)
+    with_events = np.where(events > 0, events * np.log(np.maximum(-np.expm1(-hazard), 1e-300)), 0)
+    return float((with_events - (at_risk - events) * hazard).sum())

@@ -11,6 +11,7 @@ from lab.verdicts.clocks import clock_times
 from lab.verdicts.decision import Decision, decide
 from lab.verdicts.meeting import Meeting, Side, Unit
 from lab.verdicts.sequential import Look, decide_in_turn
+from lab.verdicts.support import Support, support
 from lab.verdicts.words import Modifier
 from lab.words import Clock, Factor, Outcome
 
@@ -53,6 +54,12 @@ def decision_on(
         decision = decide_in_turn(looks, spec, margins, generator)
     modifiers = (*decision.modifiers, *_of_seeds(pair))
     return dataclasses.replace(decision, modifiers=modifiers)
+
+
+def beside(issue: Issue, comparison: Comparison, records: Mapping[str, CohortRecords]) -> Support:
+    """What stands beside the decision, by all members."""
+    pair = records[issue.contrast.smaller], records[issue.contrast.larger]
+    return support(meet(pair, issue), comparison.margins, np.random.default_rng(SEED))
 
 
 def meet(pair: Pair, issue: Issue) -> Meeting:

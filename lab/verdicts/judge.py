@@ -11,18 +11,22 @@ from lab.statistics.quantiles import quantile_time
 from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
-from lab.verdicts.deciding import SEED, Issue, decision_on, issues
+from lab.verdicts.deciding import SEED, Issue, beside, decision_on, issues
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.verdicts.gate import CohortCheck, check
 from lab.verdicts.looking import deciding_look
+from lab.verdicts.support import SizeTrend, Support, size_trend
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContrastVerdict:
-    """One smaller cohort against one larger, on one clock, at one target, in facts and in words."""
+    """One smaller cohort against one larger, on one clock, at one target, in facts and in words.
+
+    `support` is None where members were added in turn: its intervals are of a fixed number.
+    """
 
     smaller: str
     larger: str
@@ -30,6 +34,7 @@ class ContrastVerdict:
     metric: AnyMetric
     target: float
     decision: Decision
+    support: Support | None
     claim: str
     sentence: str
 
@@ -38,7 +43,8 @@ class ContrastVerdict:
 class StudyVerdict:
     """The answer, what it was made of, and the margins declared beforehand.
 
-    `look` is how many members of each cohort it was taken from, where they were added in turn.
+    `trend` is over three sizes or more. `look` is how many members of each cohort it was taken
+    from, where they were added in turn.
     """
 
     question: str
@@ -47,6 +53,7 @@ class StudyVerdict:
     checks: tuple[CohortCheck, ...]
     contrasts: tuple[ContrastVerdict, ...]
     margins: Margins
+    trend: SizeTrend | None
     look: int | None
 
 
@@ -62,16 +69,20 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
     entrants = {
         name: Entrant(summarise(one), one.spec, checks[name]) for name, one in records.items()
     }
-    findings = [
-        _find(issue, comparison, records, entrants, look) for issue in issues(comparison, records)
-    ]
+    asked = issues(comparison, records)
+    findings = [_find(issue, comparison, records, entrants, look) for issue in asked]
+    whole = all(one.complete for one in records.values())
     return StudyVerdict(
         question=comparison.question,
         answer=answer(findings),
         cohorts=tuple(entrant.summary for entrant in entrants.values()),
         checks=tuple(checks.values()),
-        contrasts=tuple(_contrast_verdict(finding) for finding in findings),
+        contrasts=tuple(
+            _contrast_verdict(finding, beside(issue, comparison, records) if look is None else None)
+            for issue, finding in zip(asked, findings, strict=True)
+        ),
         margins=comparison.margins,
+        trend=size_trend(records, comparison.margins) if look is None and whole else None,
         look=look,
     )
 
@@ -139,7 +150,7 @@ def _licence(finding: Finding) -> Modifier:
     return Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED
 
 
-def _contrast_verdict(finding: Finding) -> ContrastVerdict:
+def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerdict:
     return ContrastVerdict(
         smaller=finding.smaller.summary.name,
         larger=finding.larger.summary.name,
@@ -147,6 +158,7 @@ def _contrast_verdict(finding: Finding) -> ContrastVerdict:
         metric=finding.declared.metric,
         target=finding.target,
         decision=finding.decision,
+        support=support,
         claim=language.claim(finding),
         sentence=language.sentence(finding),
     )

@@ -1,0 +1,97 @@
+"""What stands beside a verdict and never decides it: other tests and other measures."""
+
+import copy
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from lab.records.cohort import CohortRecords
+from lab.specs import Margins
+from lab.statistics import distributions, logrank, rmst, trend, units, win
+from lab.statistics.intervals import Interval
+from lab.statistics.logrank import Weight
+from lab.statistics.trend import Ordered, Slope
+from lab.statistics.units import Pairs
+from lab.statistics.win_ratio import WinRatio, win_ratio
+from lab.verdicts.clocks import times_to
+from lab.verdicts.evidence import restricted_means
+from lab.verdicts.meeting import Meeting, Unit
+
+FEWEST_SIZES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Support:
+    """Of two cohorts at the end of a fixed number of members; times taken as seen.
+
+    Differences are the smaller's less the larger's, in clock units. `pairs` where members are.
+    """
+
+    rmst_difference: Interval
+    win_ratio: WinRatio
+    equivalence_p_value: float
+    gehan_p_value: float
+    max_combo_p_value: float
+    kolmogorov_smirnov_p_value: float
+    cramer_von_mises_p_value: float
+    pairs: Pairs | None
+
+
+def support(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Support:
+    """Permutations are drawn from copies of `generator`: who draws first changes nothing."""
+    table, level = meeting.tables.rounded, 1 - margins.alpha_win
+    ks, cvm = distributions.permutation_p_values(table, copy.deepcopy(generator))
+    smaller, larger = restricted_means(meeting)
+    placed = win.placement(table.first, table.second)
+    return Support(
+        rmst_difference=rmst.rmst_difference(smaller, larger, level),
+        win_ratio=win_ratio(table, level),
+        equivalence_p_value=float(win.equivalence_p_value(placed, margins.delta)),
+        gehan_p_value=logrank.logrank(table, weight=Weight.AT_RISK).p_value,
+        max_combo_p_value=logrank.max_combo_p(table, copy.deepcopy(generator)),
+        kolmogorov_smirnov_p_value=ks,
+        cramer_von_mises_p_value=cvm,
+        pairs=_pairs(meeting, level) if meeting.unit is Unit.PAIRS else None,
+    )
+
+
+def _pairs(meeting: Meeting, level: float) -> Pairs:
+    cells, sides = meeting.cells[0], (meeting.smaller, meeting.larger)
+    restricted = tuple(side.clock.restricted(meeting.horizon) for side in sides)
+    return units.pairs(cells, (restricted[0], restricted[1]), level)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SizeTrend:
+    """Of three sizes or more, in training steps at the hardest target, smallest first.
+
+    `ordered.z` above 0: larger cohorts take longer. `slope` is of the log hazard of reaching in the
+    logarithm of the parameters; None where it cannot be estimated.
+    """
+
+    cohorts: tuple[str, ...]
+    ordered: Ordered
+    slope: Slope | None
+
+
+def size_trend(records: Mapping[str, CohortRecords], margins: Margins) -> SizeTrend | None:
+    """None unless sizes are known, three or more, on one grid and to one target."""
+    sized = sorted(
+        (one.parameters, name) for name, one in records.items() if one.parameters is not None
+    )
+    if len({size for size, _ in sized}) < max(FEWEST_SIZES, len(records)):
+        return None
+    chosen = [records[name] for _, name in sized]
+    if len({(one.spec.target, tuple(one.spec.grid)) for one in chosen}) > 1:
+        return None
+    if not all(len(one.member) for one in chosen):
+        return None
+    counts = [times_to(one).counts() for one in chosen]
+    logs = [math.log(size) for size, _ in sized]
+    return SizeTrend(
+        cohorts=tuple(name for _, name in sized),
+        ordered=trend.jonckheere(counts),
+        slope=trend.hazard_slope(counts, logs, 1 - margins.alpha_win),
+    )
