@@ -80,7 +80,16 @@ def imported_names(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "package", ["lab.specs", "lab.records", "lab.statistics", "lab.verdicts", "lab.reports"]
+    "package",
+    [
+        "lab.specs",
+        "lab.records",
+        "lab.statistics",
+        "lab.verdicts",
+        "lab.reports",
+        "experiments._compare",
+        "experiments._luck",
+    ],
 )
 def test_analysis_tower_imports_without_jax(package):
     done = import_without(JAX_SIDE, modules_under(package))

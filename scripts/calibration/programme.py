@@ -1,6 +1,11 @@
 """All cells, in the order in which they are printed."""
 
-from calibration import fixed, sequential, verdicts
+from calibration import clusters, fixed, sequential, verdicts
 from calibration.cell import Cell
 
-PROGRAMME: tuple[Cell, ...] = (*fixed.cells(), *sequential.cells(), *verdicts.cells())
+PROGRAMME: tuple[Cell, ...] = (
+    *fixed.cells(),
+    *clusters.cells(),
+    *sequential.cells(),
+    *verdicts.cells(),
+)
