@@ -2,17 +2,32 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from absl import app, flags, logging
 
 from lab.errors import UsageError
+from lab.records.cohort import CohortRecords
+from lab.records.imported.recorded import require_whole
 from lab.records.parts import RecordConflict
+from lab.records.reader import read_records, read_study
+from lab.verdicts.looking import deciding_look
 
 
 def run_analysis(main: Callable[[list[str]], None]) -> None:
     """`main` gets the arguments that are no flags; a user's mistake ends in one line, status 2."""
     logging.set_verbosity(logging.WARNING)
     app.run(lambda rest: _guarded(main, rest[1:]), flags_parser=_parse)
+
+
+def whole_run(root: Path) -> dict[str, CohortRecords]:
+    """The members of a finished run that count: of one that stopped at a look, those up to it."""
+    records, comparison = read_records(root), read_study(root).comparison
+    look = deciding_look(comparison, records)
+    if look is None:
+        require_whole(root, records)
+        return records
+    return {name: one.part(0, look) for name, one in records.items()}
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:

@@ -9,26 +9,20 @@ members share do to the time; with --mine where a run of your own lies among the
 few seconds, needs no accelerator, and leaves the run folder as it is.
 """
 
-import contextlib
 import os
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 
+from experiments._analysis import run_analysis, whole_run
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
 from lab.records.files import write_whole
-from lab.records.parts import RecordConflict
-from lab.records.reader import read_cohort, read_records
 from lab.reports.luck_text import told
 from lab.statistics.placing import State
 from lab.verdicts.luck import OwnRun, luck, to_json
 
-_RUN = flags.DEFINE_string("run", None, "Run folder; it may stand first, without the flag.")
 _COHORT = flags.DEFINE_string("cohort", None, "One cohort only; by default all of them.")
 _MINE = flags.DEFINE_string(
     "mine",
@@ -41,24 +35,29 @@ _TARGET = flags.DEFINE_float(
 _JSON = flags.DEFINE_string("json", None, "File for the numbers.")
 
 
-def main() -> None:
-    if _RUN.value is None:
-        raise UsageError("run is missing: scripts/luck RUN [--cohort=NAME] [--mine=STEP]")
+def main(arguments: list[str]) -> None:
+    """Reads, reckons, prints."""
+    if len(arguments) != 1:
+        raise UsageError(
+            f"{len(arguments)} run folders were given, it takes one: scripts/luck RUN "
+            "[--cohort=NAME] [--mine=STEP]"
+        )
+    run = Path(arguments[0])
     own = _own(_MINE.value)
-    file = _file(Path(_RUN.value))
-    records = _records(_RUN.value)
-    found = tuple(luck(one, own, _threshold(one)) for one in records if len(one.member))
-    if not found:
-        raise UsageError(f"{_RUN.value} has no member that has ended yet: let it run on")
+    file = _file(run)
+    found = tuple(luck(one, own, _threshold(one)) for one in _records(run))
     print("\n\n\n".join(told(one) for one in found), flush=True)
     if file is not None:
         write_whole(file, to_json(found).encode())
 
 
-def _records(run: str) -> list[CohortRecords]:
-    if _COHORT.value is not None:
-        return [read_cohort(run, _COHORT.value)]
-    return list(read_records(run).values())
+def _records(run: Path) -> list[CohortRecords]:
+    records = whole_run(run)
+    if _COHORT.value is None:
+        return list(records.values())
+    if _COHORT.value not in records:
+        raise UsageError(f"{run} has no cohort {_COHORT.value!r}; pass one of {', '.join(records)}")
+    return [records[_COHORT.value]]
 
 
 def _threshold(records: CohortRecords) -> int:
@@ -103,35 +102,5 @@ def _file(run: Path) -> Path | None:
     return file
 
 
-def _parse(arguments: Sequence[str]) -> list[str]:
-    if any(argument in ("--help", "-help") for argument in arguments):
-        print(sys.modules["__main__"].__doc__)
-        print(flags.FLAGS.main_module_help())
-        sys.exit(0)
-    try:
-        rest = flags.FLAGS(arguments)
-    except flags.Error as error:
-        _fail(f"{' '.join(str(error).split())}; --help lists the flags", 2)
-    if rest[1:]:
-        _fail(f"argument {rest[1]!r} is no flag; flags begin with --, see --help", 2)
-    return rest
-
-
-def _guarded() -> None:
-    try:
-        main()
-    except UsageError as error:
-        _fail(str(error), 2)
-    except RecordConflict as error:
-        _fail(str(error), 1)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app.run(lambda _: _guarded(), flags_parser=_parse)
+    run_analysis(main)

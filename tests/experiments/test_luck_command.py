@@ -53,7 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_cohort_is_told_and_the_run_left_alone(run: Path, tmp_path: Path) -> None:
     before = contents(run)
     file = tmp_path / "luck.json"
-    ended = luck(f"--run={run}", "--mine=never", f"--json={file}")
+    ended = luck(str(run), "--mine=never", f"--json={file}")
     assert ended.status == 0, ended.stderr
     small, large = ended.stdout.split("\n\n\n")
     assert small.startswith("small: steps to IoU 0.6")
@@ -69,7 +69,7 @@ def test_every_cohort_is_told_and_the_run_left_alone(run: Path, tmp_path: Path) 
 
 
 def test_one_cohort_and_an_easier_target(run: Path) -> None:
-    ended = luck(f"--run={run}", "--cohort=small", "--target=0.4", "--mine=running@90")
+    ended = luck(str(run), "--cohort=small", "--target=0.4", "--mine=running@90")
     assert ended.status == 0, ended.stderr
     assert ended.stdout.startswith("small: steps to IoU 0.4")
     assert "large" not in ended.stdout
@@ -86,23 +86,23 @@ MISTAKES = {
     "mine negative": (["--mine=-5"], "--mine=1800"),
     "json in a folder that is not there": (["--json=/nowhere/a.json"], "--json"),
     "unknown flag": (["--nonsense=1"], "nonsense"),
-    "stray": (["small"], "'small'"),
+    "stray": (["small"], "2 run folders"),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line(run: Path, mistake: str) -> None:
     arguments, hint = MISTAKES[mistake]
-    assert hint in luck(f"--run={run}", *arguments).refusal
+    assert hint in luck(str(run), *arguments).refusal
 
 
 def test_the_run_folder_is_no_place_for_numbers(run: Path) -> None:
-    assert "in the run folder" in luck(f"--run={run}", f"--json={run}/a.json").refusal
+    assert "in the run folder" in luck(str(run), f"--json={run}/a.json").refusal
 
 
 def test_a_run_is_needed() -> None:
     assert "scripts/luck RUN" in luck().refusal
-    assert "no run folder" in luck("--run=nowhere").refusal
+    assert "no run folder" in luck("nowhere").refusal
 
 
 def test_the_door_takes_the_run_first(run: Path) -> None:
