@@ -13,6 +13,7 @@ empty cell is an evaluation that did not measure it. Writes verdict.json, tables
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ _OUT = flags.DEFINE_string(
     "out", None, "Folder for the result; by default one under comparisons/.", allow_override=True
 )
 
+_UNSAFE = re.compile(r"[^\w.-]")
 _OURS = {"verdict.json", "tables", "figures"}
 
 
@@ -157,8 +159,9 @@ def _contrasts(records: Mapping[str, CohortRecords]) -> tuple[ContrastSpec, ...]
             raise UsageError(
                 f"smaller is {_SMALLER.value!r}; the cohorts are {', '.join(records)}: pass one"
             )
-        others = [name for name in records if name != _SMALLER.value]
-        return tuple(ContrastSpec(_SMALLER.value, other) for other in others)
+        return tuple(
+            ContrastSpec(_SMALLER.value, other) for other in _larger(_SMALLER.value, records)
+        )
     sizes = {name: one.parameters for name, one in records.items()}
     known = [(size, name) for name, size in sizes.items() if size is not None]
     if len(known) < len(sizes) or len({size for size, _ in known}) < len(known):
@@ -168,6 +171,19 @@ def _contrasts(records: Mapping[str, CohortRecords]) -> tuple[ContrastSpec, ...]
         )
     order = [name for _, name in sorted(known)]
     return tuple(map(ContrastSpec, order[:-1], order[1:]))
+
+
+def _larger(smaller: str, records: Mapping[str, CohortRecords]) -> list[str]:
+    """What the smaller is compared with: all others but those known to be no larger."""
+    own = records[smaller].parameters
+    sizes = {name: one.parameters for name, one in records.items() if name != smaller}
+    found = [name for name, size in sizes.items() if own is None or size is None or size > own]
+    if not found:
+        raise UsageError(
+            f"smaller is {smaller!r}, and none of {', '.join(sizes)} has more than its "
+            f"{own:,} parameters: pass another --smaller"
+        )
+    return found
 
 
 def _target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None:
@@ -272,7 +288,9 @@ def _write(
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(found))
     named = {"cohorts": tables.cohort_table(found, records)}
     for (smaller, larger), contrasts in tables.pairs(found).items():
-        named[f"{smaller}-{larger}"] = tables.contrast_table(contrasts, notes=True)
+        named[_UNSAFE.sub("_", f"{smaller}-{larger}")] = tables.contrast_table(
+            contrasts, notes=True
+        )
     for name, table in named.items():
         write_whole(paths.tables / f"{name}.md", typeset.markdown(table))
         write_whole(paths.tables / f"{name}.tex", typeset.latex(table))

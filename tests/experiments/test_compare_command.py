@@ -149,6 +149,15 @@ def test_exports_of_tensorboard_and_of_weights_and_biases(tmp_path):
         assert verdict(tmp_path, out)["contrasts"] == verdict(tmp_path, "plain")["contrasts"]
 
 
+def test_names_of_cohorts_lead_nowhere(tmp_path):
+    columns = rows()
+    columns["cohort"] = [one.replace("large", "../a/b") for one in columns["cohort"]]
+    pa.csv.write_csv(pa.table(columns), tmp_path / "slash.csv")
+    done = compare(tmp_path, tmp_path / "slash.csv", *ASK)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "result" / "tables" / "small-.._a_b.md").is_file()
+
+
 def test_diverged_run_counts_as_never(tmp_path):
     row = 2 + 5 * EVALUATIONS + 1  # Early in run r5 of small.
     inputs = write(tmp_path, changes=[(row, "accuracy", "nan")])
@@ -222,6 +231,9 @@ def test_malformed_row_is_named(tmp_path, changes, words):
         (("curves.csv", *ASK, "--direction=minimize"), "drop --direction"),
         (("curves.csv", "--metric=loss", "--target=0.8"), "has no column 'loss'"),
         (("empty.csv", *ASK), "cannot be read"),
+        (("header.csv", *ASK), "holds no value of 'accuracy'"),
+        (("single.csv", *ASK), "the target takes 2 in a row"),
+        (("curves.csv", *ASK, "--parameters=small:9,large:4"), "more than its 9 parameters"),
         (("bytes.csv", *ASK), "not UTF-8"),
         (("bytes.parquet", *ASK), "cannot be read"),
         (("curves.csv", *ASK, "--parameters=small"), "must be NAME:VALUE"),
@@ -231,6 +243,10 @@ def test_malformed_row_is_named(tmp_path, changes, words):
 def test_mistake_ends_in_one_line(tmp_path, arguments, words):
     write(tmp_path)
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("cohort,run,step,accuracy\n")
+    (tmp_path / "single.csv").write_text(
+        "cohort,run,step,accuracy\nsmall,a,10,0.9\nlarge,b,10,0.9\n"
+    )
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00,b\n1,2\n")
     (tmp_path / "bytes.parquet").write_bytes(b"no parquet")
     done = compare(tmp_path, *arguments)

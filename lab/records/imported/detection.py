@@ -17,6 +17,9 @@ def first_hits(
     NaN is no success, nor is any mean that it takes part in: it stands for an evaluation that was
     not finite, or past the end of a run. In float32, as members detect.
     """
+    if values_NxE.shape[1] < target.sustain + target.smoothing - 1:
+        hit_NxK = np.zeros((len(values_NxE), len(target.thresholds)), np.int64)
+        return hit_NxK, hit_NxK > 0
     sign = np.float32(1 if target.direction is Direction.MAXIMIZE else -1)
     smooth_NxE = _smoothed(sign * values_NxE.astype(np.float32), target.smoothing)
     hits = [_hits(smooth_NxE, target, sign, threshold) for threshold in target.thresholds]

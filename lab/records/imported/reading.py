@@ -99,6 +99,8 @@ def read_rows(source: Source, metric: str, columns: Mapping[str, str]) -> Rows:
         )
     file = _File(source.path, lines)
     values, kept = _values(file, table[column], column)
+    if not kept.any():
+        raise UsageError(f"{source.path} holds no value of {metric!r}: pass a file with some")
     steps = _steps(file, table[step], step, kept)
     return Rows(
         file=source.path,
