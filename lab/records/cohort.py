@@ -32,14 +32,15 @@ class CohortRecords:
 
     `hit[i, k]` is the evaluation of member i's first hit of threshold k, and means something only
     where `reached[i, k]`; it lies in (previous evaluation, this one]. `ended` is the member's last
-    evaluation. `outcome[i]` speaks of the hardest threshold. `seed_ids` are the levels of what
-    chance entered by [N]: members with one id had the same; without them every member had its own.
-    Of cohorts trained elsewhere size and cost may be unknown.
+    evaluation. `outcome[i]` speaks of the hardest threshold. `planned` members were to be counted.
+    `seed_ids` are the levels of what chance entered by [N]: members with one id had the same;
+    without them every member had its own. Of cohorts trained elsewhere size and cost may be unknown.
     """
 
     spec: CohortSpec | ImportedSpec
     parameters: int | None
     flops_per_step: float | None
+    planned: int
     member: npt.NDArray[np.int64]
     seed_ids: Mapping[Factor, npt.NDArray[np.int64]]
     outcome: tuple[Outcome, ...]
@@ -50,15 +51,15 @@ class CohortRecords:
 
     @property
     def complete(self) -> bool:
-        """Whether every member of the spec has ended."""
-        return len(self.member) == self.spec.members
+        """Whether every member that was planned has ended."""
+        return len(self.member) == self.planned
 
     def renamed(self, name: str) -> "CohortRecords":
         """The same under another name."""
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, name=name))
 
     def part(self, start: int, stop: int) -> "CohortRecords":
-        """The same cohort as if only its members from `start` to before `stop` were declared."""
+        """The same cohort as if only its members from `start` to before `stop` were planned."""
         kept_N = (start <= self.member) & (self.member < stop)
         kept_R = (start <= self.curves.member) & (self.curves.member < stop)
         curves = Curves(
@@ -68,7 +69,7 @@ class CohortRecords:
         )
         return dataclasses.replace(
             self,
-            spec=dataclasses.replace(self.spec, members=stop - start),
+            planned=stop - start,
             member=self.member[kept_N],
             seed_ids={factor: ids[kept_N] for factor, ids in self.seed_ids.items()},
             outcome=tuple(itertools.compress(self.outcome, kept_N)),

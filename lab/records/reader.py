@@ -82,6 +82,7 @@ def cohort_records(
         spec=spec,
         parameters=parameters,
         flops_per_step=flops_per_step,
+        planned=spec.members,
         member=member_N,
         seed_ids={
             factor: members[column].to_numpy()

@@ -100,11 +100,12 @@ def _looks(pair: Pair, issue: Issue, spec: SequentialSpec, look: int) -> list[Lo
 
 
 def _side(records: CohortRecords, issue: Issue, unit: Unit) -> Side:
-    ids = records.seed_ids[Factor.ORDER] if unit is Unit.BLOCKS else records.member
+    blocks = unit is Unit.BLOCKS
     return Side(
         clock=clock_times(records, issue.clock, issue.threshold),
         diverged=np.array([one is Outcome.DIVERGED for one in records.outcome], np.bool_),
-        unit=np.unique(ids, return_inverse=True)[1],
+        # Orders have one number in both cohorts; members are numbered anew, for some are missing.
+        unit=records.seed_ids[Factor.ORDER] if blocks else np.arange(len(records.member)),
     )
 
 

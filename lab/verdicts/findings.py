@@ -33,6 +33,7 @@ class Entrant:
 
     summary: CohortSummary
     spec: AnyCohortSpec
+    planned: int
     check: CohortCheck
 
     @property
@@ -48,11 +49,6 @@ class Entrant:
         if not isinstance(self.spec, CohortSpec):
             return ()
         return self.spec.values(Hyperparameter.LEARNING_RATE)
-
-    @property
-    def planned(self) -> int:
-        """Members that were declared."""
-        return self.spec.members
 
     @property
     def unfinished(self) -> int:

@@ -67,7 +67,8 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
         records = {name: one.part(0, look) for name, one in records.items()}
     checks = {name: check(one, np.random.default_rng(SEED)) for name, one in records.items()}
     entrants = {
-        name: Entrant(summarise(one), one.spec, checks[name]) for name, one in records.items()
+        name: Entrant(summarise(one), one.spec, one.planned, checks[name])
+        for name, one in records.items()
     }
     asked = issues(comparison, records)
     findings = [_find(issue, comparison, records, entrants, look) for issue in asked]

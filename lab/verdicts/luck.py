@@ -65,7 +65,7 @@ def luck(records: CohortRecords, own: OwnRun | None = None, threshold: int = -1)
         cohort=records.spec.name,
         goal=records.spec.target,
         target=records.spec.target.thresholds[threshold],
-        declared=records.spec.members,
+        declared=records.planned,
         members=times.members,
         reached=int(times.reached.sum()),
         diverged=records.outcome.count(Outcome.DIVERGED),

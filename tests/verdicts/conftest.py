@@ -61,6 +61,7 @@ class Made:
             spec=spec,
             parameters=self.parameters,
             flops_per_step=self.flops_per_step,
+            planned=spec.members,
             member=np.arange(count),
             seed_ids={},
             outcome=tuple(Outcome.REACHED if hit else others.pop(0) for hit in self.hits),

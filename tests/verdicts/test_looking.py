@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.records.cohort import CohortRecords, Curves
-from lab.specs import ContrastSpec, SequentialSpec, StudySpec
+from lab.specs import ContrastSpec, SeedsSpec, SequentialSpec, StudySpec
 from lab.verdicts.judge import judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.words import Modifier, Verdict
@@ -27,6 +27,7 @@ def cohort(name, hits, seed):
         spec=spec,
         parameters=1_000,
         flops_per_step=1e6,
+        planned=LOOKS[-1],
         member=np.arange(len(hits)),
         seed_ids={},
         outcome=tuple(Outcome.REACHED if one else Outcome.EXHAUSTED for one in reached),
@@ -119,3 +120,12 @@ def test_swapping_the_cohorts_mirrors_the_verdict():
     chance, mirrored = one.win_probability, other.win_probability
     assert mirrored.lower == pytest.approx(1 - chance.upper, abs=1e-12)
     assert mirrored.upper == pytest.approx(1 - chance.lower, abs=1e-12)
+
+
+def test_parts_of_crossed_members_are_counted_whatever_their_number():
+    """A look need not hold every combination of seeds."""
+    crossed = dataclasses.replace(SPEC, members=LOOKS[-1], seeds=SeedsSpec(init=16, order=8))
+    records = dataclasses.replace(cohort("small", times(1, 12), 1), spec=crossed)
+    part = records.part(0, 96)
+    assert (part.planned, part.complete, len(part.member)) == (96, True, 96)
+    assert not records.part(64, 192).complete

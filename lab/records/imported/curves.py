@@ -101,6 +101,7 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
         spec=spec,
         parameters=rules.parameters.get(runs.cohort) or _parameters(files, runs.cohort),
         flops_per_step=rules.flops_per_step.get(runs.cohort),
+        planned=spec.members,
         member=np.arange(len(runs.names)),
         seed_ids={},
         outcome=outcome,

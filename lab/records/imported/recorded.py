@@ -27,7 +27,7 @@ def require_whole(root: Path, records: dict[str, CohortRecords]) -> None:
         if not one.complete:
             raise UsageError(
                 f"{root} is not finished: cohort {name!r} has {len(one.member)} of "
-                f"{one.spec.members} members; give its command again to finish it"
+                f"{one.planned} members; give its command again to finish it"
             )
 
 
