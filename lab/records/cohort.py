@@ -34,7 +34,8 @@ class CohortRecords:
     where `reached[i, k]`; it lies in (previous evaluation, this one]. `ended` is the member's last
     evaluation. `outcome[i]` speaks of the hardest threshold. `planned` members were to be counted.
     `seed_ids` are the levels of what chance entered by [N]: members with one id had the same;
-    without them every member had its own. Of cohorts trained elsewhere size and cost may be unknown.
+    without them every member had its own. Of cohorts trained elsewhere size and cost may be
+    unknown.
     """
 
     spec: CohortSpec | ImportedSpec

@@ -28,7 +28,7 @@ SCENES: dict[str, tuple[Law, Law, int]] = {
     "shift to p = .734": (shifted(0.734, NULL), NULL, 96),
     "shift to p = .95": (shifted(0.95, NULL), NULL, 32),
     "crossing": (*CROSSING, 256),
-    "more divergence": (lognormal(18, diverged=0.3), NULL, 128),
+    "more divergence": (lognormal(18, diverged=0.3), NULL, 192),
 }
 TRUTH = {
     "coarse grid": Verdict.GRID_TOO_COARSE,
@@ -46,7 +46,7 @@ FOUND_AT_LEAST = {
     "shift to p = .734": 0.95,
     "shift to p = .95": 0.95,
     "crossing": 0.95,
-    "more divergence": 0.85,
+    "more divergence": 0.9,
 }
 """Section 5 asks .95 of crossings only; the others are this programme's, from these designs."""
 
