@@ -89,7 +89,7 @@ def _train(
 def _looked(study: StudySpec, folder: RunFolder, look: int) -> bool:
     """Prints the running verdict; whether it is clear."""
     running = at_look(study.comparison, read_records(folder.paths.root), look)
-    _say(f"\n{running.line}{': clear' if running.settled else ''}")
+    _say(f"\n{running.line}{': enough' if running.settled else ''}")
     return running.settled
 
 
