@@ -78,6 +78,13 @@ def test_sign_test_is_the_logrank_stratified_by_pairs():
     assert found.correlation == pytest.approx(np.corrcoef(first, second)[0, 1], rel=1e-12)
 
 
+def test_variance_of_pairs_is_that_of_their_differences():
+    first, second = np.array([1.0, 4.0, 2.0, 9.0, 5.0]), np.array([2.0, 2.0, 1.0, 7.0, 8.0])
+    unit = np.arange(5)
+    found = units.variance_between([Part(first, unit), Part(-second, unit)], 5)
+    assert found == pytest.approx(np.var(first - second, ddof=1) / 5, rel=1e-12)
+
+
 def test_pairs_that_agree_narrow_the_difference():
     generator = np.random.default_rng(4)
     base = generator.normal(0, 1, 200)

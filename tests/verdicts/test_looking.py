@@ -9,6 +9,8 @@ import pytest
 
 from lab.records.cohort import CohortRecords, Curves
 from lab.specs import ContrastSpec, SeedsSpec, SequentialSpec, StudySpec
+from lab.statistics.sequences import win_bounds
+from lab.verdicts.deciding import decision_on, issues, meet
 from lab.verdicts.judge import judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.words import Modifier, Verdict
@@ -105,6 +107,20 @@ def test_intervals_only_narrow_from_look_to_look():
         low, high = chance.split("[")[1].split("]")[0].split(", ")
         spans.append((int(low.strip("<>%")), int(high.strip("<>%"))))
     assert all(a[0] <= b[0] and b[1] <= a[1] for a, b in itertools.pairwise(spans))
+
+
+def test_intervals_are_what_the_sequences_of_all_looks_share():
+    comparison, records = asked(times(3, 20), times(4, 22))
+    (issue,) = [one for one in issues(comparison, records) if one.threshold == 1]
+    lower, upper = [], []
+    for look in LOOKS:
+        pair = records["small"].part(0, look), records["large"].part(0, look)
+        ends = win_bounds(meet(pair, issue).placements[0], 1 - comparison.margins.alpha_win)
+        lower.append(float(ends[0]))
+        upper.append(float(ends[1]))
+        chance = decision_on(issue, comparison, records, look).win_probability
+        assert chance.lower == pytest.approx(max(lower), abs=1e-12)
+        assert chance.upper == pytest.approx(min(upper), abs=1e-12)
 
 
 def test_nobody_reaching_ends_the_study_early():
