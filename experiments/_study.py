@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from experiments import _flags
-from lab.data.loading import DataArrays
+from lab.data.arrays import DataArrays
 from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_environment, read_json
 from lab.reports import text

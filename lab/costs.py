@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lab.data.loading import Split
+from lab.data.arrays import Split
 from lab.training.member import Member
 from lab.training.resident import Examples
 

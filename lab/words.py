@@ -18,41 +18,57 @@ class Task(enum.Enum):
     CLASSIFICATION = "classification"
     LANGUAGE = "language"
     """The next token of a text."""
+    REGRESSION = "regression"
 
 
 class Metric(enum.Enum):
     """A figure of the whole validation split."""
 
     IOU = "iou"
+    DICE = "dice"
     ACCURACY = "accuracy"
     LOSS = "loss"
+    PERPLEXITY = "perplexity"
+    BITS_PER_CHARACTER = "bits_per_character"
+    R_SQUARED = "r_squared"
 
     @property
     def direction(self) -> Direction:
-        """Loss is minimised, the others are maximised."""
-        return Direction.MINIMIZE if self is Metric.LOSS else Direction.MAXIMIZE
+        """Which way it improves."""
+        return Direction.MINIMIZE if self in _FALLING else Direction.MAXIMIZE
 
     @property
     def label(self) -> str:
         """As it stands in a sentence."""
-        return "IoU" if self is Metric.IOU else self.value
+        return _METRIC_LABELS.get(self, self.value)
 
     @property
     def upper(self) -> float:
         """The largest value the metric can take."""
-        return math.inf if self is Metric.LOSS else 1.0
+        return math.inf if self in _FALLING else 1.0
 
     @property
     def lower(self) -> float:
         """The smallest."""
-        return 0.0
+        return _LOWER.get(self, 0.0)
 
+
+_FALLING = (Metric.LOSS, Metric.PERPLEXITY, Metric.BITS_PER_CHARACTER)
+_LOWER = {Metric.PERPLEXITY: 1.0, Metric.R_SQUARED: -math.inf}
+_METRIC_LABELS = {
+    Metric.IOU: "IoU",
+    Metric.DICE: "Dice",
+    Metric.BITS_PER_CHARACTER: "bits per character",
+    Metric.R_SQUARED: "R²",
+}
 
 TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
-    Task.SEGMENTATION: (Metric.LOSS, Metric.IOU),
+    Task.SEGMENTATION: (Metric.LOSS, Metric.IOU, Metric.DICE),
     Task.CLASSIFICATION: (Metric.LOSS, Metric.ACCURACY),
-    Task.LANGUAGE: (Metric.LOSS, Metric.ACCURACY),
+    Task.LANGUAGE: (Metric.LOSS, Metric.PERPLEXITY, Metric.BITS_PER_CHARACTER, Metric.ACCURACY),
+    Task.REGRESSION: (Metric.LOSS, Metric.R_SQUARED),
 }
+"""The loss first: it is what is trained on."""
 
 
 class Outcome(enum.Enum):

@@ -23,9 +23,9 @@ from benchmarks.engine import Engine, timed
 from benchmarks.text import VOCABULARY, WINDOW, python_topics
 from benchmarks.work import Work
 from benchmarks.workloads import ENGINES, NEVER, TORCH_LOOP, TORCH_VMAP, WORKLOADS
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
-from lab.models import build_model, count_parameters
+from lab.models import build_module, count_parameters
 from lab.specs import (
     AdamSpec,
     CNNSpec,
@@ -35,6 +35,7 @@ from lab.specs import (
     SGDSpec,
     TransformerSpec,
 )
+from lab.training.problem import make_problem
 from lab.training.resident import to_inputs
 from lab.words import Task
 
@@ -55,9 +56,9 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 def easy_text() -> DataArrays:
     """Windows of 6 tokens of 7, each the one before it or the next."""
     steps = np.random.default_rng(4).integers(0, 2, (60, 7))
-    tokens = (steps.cumsum(1) % 7).astype(np.uint8)
+    tokens = (steps.cumsum(1) % 7).astype(np.uint16)
     return DataArrays(
-        Split(tokens[:50, :-1], tokens[:50, 1:]), Split(tokens[50:, :-1], tokens[50:, 1:]), 7
+        Split(tokens[:50, :-1], tokens[:50, 1:]), Split(tokens[50:, :-1], tokens[50:, 1:]), 7, 7
     )
 
 
@@ -195,7 +196,8 @@ def test_twins_in_torch_give_the_same_logits(work):
     inputs = work.data.train.inputs[:16]
     params = unflatten_dict({name: array[0] for name, array in weights.items()}, sep="/")
     with lenient():
-        logits, _ = build_model(work.cohort.model, work.data.classes).apply(
+        signature = make_problem(work.cohort.data.task, work.data).signature
+        logits, _ = build_module(work.cohort.model, signature).apply(
             {"params": params}, to_inputs(inputs), train=True, mutable=["batch_stats"]
         )
     net = build_net(work.cohort.model, weights, inputs.shape[1:], work.data.classes)
@@ -401,9 +403,11 @@ def test_each_workload_is_a_network_that_takes_its_data(workload):
     side = workload.data.image_size or side
     shape = (side, side, channels) if side else (WINDOW,)
     inputs = np.zeros((1, *shape), np.uint8)
-    split = Split(inputs, np.zeros(1, np.int32))
-    model = preparation.model_of(workload, DataArrays(split, split, classes))
-    parameters = count_parameters(model, shape, classes)
+    masks = workload.data.task is Task.SEGMENTATION
+    split = Split(inputs, np.zeros((1, *shape[:2]) if masks else 1, np.int32))
+    data = DataArrays(split, split, classes, vocabulary=0 if side else VOCABULARY)
+    model = preparation.model_of(workload, data)
+    parameters = count_parameters(model, make_problem(workload.data.task, data).signature)
     known = {
         "resnet20-32x32": 269_434,
         "transformer-97k-text": 97_284,

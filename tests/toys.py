@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 from lab.specs import (
     AdamSpec,
     CohortSpec,
@@ -21,6 +21,7 @@ from lab.training.hyperparameters import Hyperparameters
 from lab.training.lanes import Layout
 from lab.training.member import Member, MemberInfo, MemberState
 from lab.training.planning import CohortPlan
+from lab.training.problem import make_problem
 from lab.training.resident import Examples
 from lab.words import Metric, Outcome, Task
 
@@ -93,6 +94,8 @@ def easy_masks(train: int = 200, validation: int = 21, side: int = 8) -> DataArr
     return DataArrays(split(train), split(validation), classes=2)
 
 
+TWO_CLASSES = make_problem(Task.CLASSIFICATION, easy_images())
+
 # Gradient descent on theta^2/2 from theta = 1 multiplies theta by 1 - rate at every step, so that
 # after n steps the loss is (1 - rate)^(2n)/2: hits are at a step known on paper, and above a rate
 # of 2 the loss overflows at one. The rates are given to members in turn.
@@ -119,7 +122,7 @@ def descent_member(cohort: CohortSpec) -> Member:
             hyperparameters=Hyperparameters(jnp.array(RATES, jnp.float32)[member % len(RATES)]),
             step=jnp.zeros((), jnp.int32),
             params=jnp.ones(()),
-            batch_stats={},
+            model_state={},
             opt_state=(),
             average=None,
             start_loss=None,

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lab.data import pictures, preparation, reading
+from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
 from lab.specs import DataSpec
 from lab.words import Task
@@ -24,27 +25,6 @@ MAX_BYTES = 2**31
 TARGET_FEATURES = {Task.SEGMENTATION: "segmentation_mask", Task.CLASSIFICATION: "label"}
 
 _HELD_OUT = ("train[:85%]", "train[85%:]")
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Examples in stored order.
-
-    `inputs` [N, H, W, C] uint8. `targets` of segmentation: [N, H, W] uint8, 1 where foreground and
-    0 elsewhere; of classification: [N] int32 in 0..classes-1.
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class DataArrays:
-    """What a cohort learns from and is judged by. Segmentation has 2 classes, background first."""
-
-    train: Split
-    validation: Split
-    classes: int
 
 
 def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpec:

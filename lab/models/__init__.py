@@ -1,21 +1,17 @@
-"""Spec to Flax module, one family a file."""
+"""Spec to network, one family a file."""
 
-from lab.models.build import (
-    build_model,
-    check_image_shape,
-    count_parameters,
-    example_input,
-    initial_gain,
-)
-from lab.models.initial import initialise
+from lab.models.build import build_module, build_network, count_parameters, require_fitting
+from lab.models.network import Network, Noise
+from lab.models.signature import Signature
 from lab.models.sizing import match_unet_width
 
 __all__ = [
-    "build_model",
-    "check_image_shape",
+    "Network",
+    "Noise",
+    "Signature",
+    "build_module",
+    "build_network",
     "count_parameters",
-    "example_input",
-    "initial_gain",
-    "initialise",
     "match_unet_width",
+    "require_fitting",
 ]

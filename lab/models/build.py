@@ -1,17 +1,18 @@
-"""The one place where a model spec becomes a module."""
+"""The one place where a model spec becomes a network."""
 
 from typing import assert_never
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lab.errors import UsageError
 from lab.models.cnn import CNN
 from lab.models.deep_linear import DeepLinear
 from lab.models.mlp import MLP
+from lab.models.network import Network, linen_network
 from lab.models.resnet import ResNet
+from lab.models.signature import Signature
 from lab.models.transformer import Transformer
 from lab.models.unet import IMAGE_MULTIPLE, MobileNetV2UNet
 from lab.specs import (
@@ -25,24 +26,28 @@ from lab.specs import (
 )
 
 
-def build_model(spec: ModelSpec, classes: int) -> nn.Module:
-    """The module of `spec`; a segmentation net has one foreground logit and ignores `classes`.
+def build_network(spec: ModelSpec, signature: Signature) -> Network:
+    """The network of `spec`; UsageError unless it can read and say what the signature asks."""
+    require_fitting(spec, signature)
+    return linen_network(build_module(spec, signature), signature, initial_gain(spec))
 
-    To a language model they are the tokens of its vocabulary.
-    """
+
+def build_module(spec: ModelSpec, signature: Signature) -> nn.Module:
+    """The module of one of the lab's own families."""
+    answers = signature.answers
     match spec:
         case UNetSpec():
             return MobileNetV2UNet(spec)
         case MLPSpec():
-            return MLP(spec, classes)
+            return MLP(spec, answers)
         case CNNSpec():
-            return CNN(spec, classes)
+            return CNN(spec, answers)
         case DeepLinearSpec():
-            return DeepLinear(spec, classes)
+            return DeepLinear(spec, answers)
         case ResNetSpec():
-            return ResNet(spec, classes)
+            return ResNet(spec, answers)
         case TransformerSpec():
-            return Transformer(spec, classes)
+            return Transformer(spec, answers)
         case _:
             assert_never(spec)
 
@@ -61,26 +66,17 @@ def initial_gain(spec: ModelSpec) -> float:
             assert_never(spec)
 
 
-def example_input(input_shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
-    """What modules take, in shape and type: one example of `input_shape`.
-
-    (H, W, C) is a float32 image in [0, 1], (T,) a window of int32 tokens.
-    """
-    dtype = jnp.int32 if len(input_shape) == 1 else jnp.float32
-    return jax.ShapeDtypeStruct((1, *input_shape), dtype)
-
-
-def check_image_shape(spec: ModelSpec, input_shape: tuple[int, ...]) -> None:
-    """UsageError unless the model can take images of shape (H, W, C), or tokens of shape (T,)."""
-    reads_text, is_text = isinstance(spec, TransformerSpec), len(input_shape) == 1
-    if reads_text != is_text:
+def require_fitting(spec: ModelSpec, signature: Signature) -> None:
+    """UsageError unless the family reads such inputs and says such outputs."""
+    reads_text = isinstance(spec, TransformerSpec)
+    if reads_text != signature.tokens:
         raise UsageError(
-            f"the data are {'text' if is_text else 'images'}, and {type(spec).__name__} is a model "
-            f"of {'text' if reads_text else 'images'}: choose another model or data set"
+            f"the data are {'text' if signature.tokens else 'images'}, and {type(spec).__name__} "
+            f"is a model of {'text' if reads_text else 'images'}: choose another model or data set"
         )
-    if is_text:
+    if signature.tokens:
         return
-    height, width, _ = input_shape
+    height, width, _ = signature.inputs
     if isinstance(spec, UNetSpec) and (height % IMAGE_MULTIPLE or width % IMAGE_MULTIPLE):
         fitting = IMAGE_MULTIPLE * max(1, width // IMAGE_MULTIPLE)
         raise UsageError(
@@ -89,12 +85,9 @@ def check_image_shape(spec: ModelSpec, input_shape: tuple[int, ...]) -> None:
         )
 
 
-def count_parameters(spec: ModelSpec, input_shape: tuple[int, ...], classes: int) -> int:
+def count_parameters(spec: ModelSpec, signature: Signature) -> int:
     """Trainable numbers in the model; nothing is computed, shapes are only traced."""
-    module = build_model(spec, classes)
-    variables = jax.eval_shape(
-        lambda key, x: module.init(key, x, train=True),
-        jax.eval_shape(lambda: jax.random.key(0)),
-        example_input(input_shape),
+    params, _ = jax.eval_shape(
+        build_network(spec, signature).init, jax.eval_shape(lambda: jax.random.key(0))
     )
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(variables["params"]))
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))

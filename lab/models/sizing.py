@@ -3,7 +3,8 @@
 import itertools
 
 from lab.errors import UsageError
-from lab.models.build import check_image_shape, count_parameters
+from lab.models.build import count_parameters, require_fitting
+from lab.models.signature import Signature
 from lab.models.unet import BASE_CHANNELS, channels
 from lab.specs import UNetSpec
 
@@ -26,10 +27,11 @@ def match_unet_width(
         raise UsageError(
             f"{parameters} parameters were asked; sizing covers 1 to {MOST_PARAMETERS}: pass fewer"
         )
-    check_image_shape(UNetSpec(1.0, expansion), image_shape)
+    signature = Signature(image_shape, image_shape[:2])
+    require_fitting(UNetSpec(1.0, expansion), signature)
 
     def count(width: float) -> int:
-        return count_parameters(UNetSpec(width, expansion), image_shape, classes=2)
+        return count_parameters(UNetSpec(width, expansion), signature)
 
     widths = _distinct_widths(max(1.0, (parameters / count(1.0)) ** 0.5) * 4)
     low, high = 0, len(widths) - 1

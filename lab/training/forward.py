@@ -1,79 +1,56 @@
-"""A module at a declared precision: what a member is trained and evaluated through."""
+"""A network at a declared precision: what a member is trained and evaluated through."""
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lab.models import Network, Noise
 from lab.ops import Choose, chosen_here, fast_batch_norm, on_lab_ops
 from lab.words import Precision
 
 
-class Dropout(NamedTuple):
-    """What a training step draws with."""
-
-    key: jax.Array
-    rate: jax.Array  # float32 []
-
-
-class Forward(NamedTuple):
-    """Logits are float32 whatever the precision, and so are the batch statistics.
-
-    `train(params, batch_stats, inputs, dropout)` gives logits and new batch statistics,
-    `evaluate(params, batch_stats, inputs)` logits.
-    """
-
-    train: Callable[[Any, Any, jax.Array, Dropout | None], tuple[jax.Array, Any]]
-    evaluate: Callable[[Any, Any, jax.Array], jax.Array]
-
-
 def make_forward(
-    module: nn.Module, precision: Precision, choose: Choose | None = chosen_here
-) -> Forward:
-    """The passes of any module that is called as the lab's are, on the lab's operations.
+    network: Network, precision: Precision, choose: Choose | None = chosen_here
+) -> Network:
+    """The passes of any network, on the lab's operations; outputs and model state are float32.
 
-    `choose` gives each operation its form; with None the module runs on its own layers as they are.
-    At BFLOAT16 parameters and inputs are rounded to it on the way in, so that the module computes
-    in it unless it says otherwise itself; the gradient arrives at the float32 parameters. A module
-    that dropout is asked of takes its rate as the argument `dropout`, since it may be a traced one.
+    `choose` gives each operation its form; with None the network runs on its own layers as they
+    are. At BFLOAT16 parameters and inputs are rounded to it on the way in, so that the network
+    computes in it unless it says otherwise itself; the gradient arrives at the float32 parameters.
     """
-
-    def variables(params: Any, batch_stats: Any) -> Any:
-        return {"params": _rounded(params, precision), "batch_stats": batch_stats}
 
     def train(
-        params: Any, batch_stats: Any, inputs: jax.Array, dropout: Dropout | None
+        params: Any, model_state: Any, inputs: jax.Array, noise: Noise | None
     ) -> tuple[jax.Array, Any]:
-        asked: dict[str, Any] = (
-            {} if dropout is None else {"dropout": dropout.rate, "rngs": {"dropout": dropout.key}}
-        )
         with _promotion(precision), _layers(choose):
-            applied: Any = module.apply(
-                variables(params, batch_stats),
-                _rounded(inputs, precision),
-                train=True,
-                mutable=["batch_stats"],
-                **asked,
+            outputs, updated = network.train(
+                _rounded(params, precision), model_state, _rounded(inputs, precision), noise
             )
-        logits, updated = applied
-        updated_stats = jax.tree.map(
-            lambda new, old: new.astype(old.dtype), updated.get("batch_stats", {}), batch_stats
-        )
-        return logits.astype(jnp.float32), updated_stats
+        updated = jax.tree.map(lambda new, old: new.astype(old.dtype), updated, model_state)
+        return outputs.astype(jnp.float32), updated
 
-    def evaluate(params: Any, batch_stats: Any, inputs: jax.Array) -> jax.Array:
+    def evaluate(params: Any, model_state: Any, inputs: jax.Array) -> jax.Array:
         with _promotion(precision):
-            logits: Any = module.apply(
-                variables(params, batch_stats), _rounded(inputs, precision), train=False
+            outputs = network.evaluate(
+                _rounded(params, precision), model_state, _rounded(inputs, precision)
             )
-        return logits.astype(jnp.float32)
+        return outputs.astype(jnp.float32)
 
-    if choose is None:
-        return Forward(train, evaluate)
-    return Forward(on_lab_ops(train, choose), on_lab_ops(evaluate, choose))
+    def activations(params: Any, model_state: Any, inputs: jax.Array, noise: Noise | None) -> Any:
+        with jax.numpy_dtype_promotion("standard"), _layers(choose):
+            return network.activations(
+                _rounded(params, precision), model_state, _rounded(inputs, precision), noise
+            )
+
+    if choose is not None:
+        train, evaluate, activations = (
+            on_lab_ops(train, choose),
+            on_lab_ops(evaluate, choose),
+            on_lab_ops(activations, choose),
+        )
+    return network._replace(train=train, evaluate=evaluate, activations=activations)
 
 
 def _layers(choose: Choose | None) -> contextlib.AbstractContextManager[None]:

@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lab.models import build_model, example_input, initial_gain, initialise
+from lab.models import Network, Noise, build_network
 from lab.ops import Choose, chosen_here
 from lab.randomness import Stream, batch_indices, member_key, step_key
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
-from lab.training.forward import Dropout, make_forward
+from lab.training.forward import make_forward
 from lab.training.hyperparameters import Hyperparameters, hyperparameters
-from lab.training.objectives import Sums, objective
+from lab.training.objectives import Sums
 from lab.training.optimizers import averaged, build_optimizer
+from lab.training.problem import Problem
 from lab.training.resident import Chunks, Examples, to_inputs
 from lab.words import Factor, Metric, Outcome
 
@@ -30,9 +31,9 @@ class MemberState(NamedTuple):
     # evolving
     step: jax.Array  # int32 []: steps done
     params: Any
-    batch_stats: Any
+    model_state: Any
     opt_state: optax.OptState
-    average: Any  # of params and batch_stats, if the cohort's members are evaluated at it
+    average: Any  # of params and model_state, if the cohort's members are evaluated at it
     # statistics
     start_loss: jax.Array | None  # float32 []: of the first batch, if divergence is relative to it
     diverged: jax.Array  # bool []: a step's or an evaluation's loss was not finite, or too large
@@ -74,37 +75,31 @@ class Member(NamedTuple):
 
 
 def make_member(
-    cohort: CohortSpec,
-    input_shape: tuple[int, ...],
-    classes: int,
-    choose: Choose | None = chosen_here,
+    cohort: CohortSpec, problem: Problem, choose: Choose | None = chosen_here
 ) -> Member:
-    """The member of a cohort on images of shape (H, W, C), or on tokens of shape (T,).
+    """The member of a cohort, on the problem that its data pose.
 
     `choose` gives each operation of the model its form; None leaves the model's own layers.
     """
-    module = build_model(cohort.model, classes)
-    task = objective(cohort.data.task)
-    forward = make_forward(module, cohort.precision, choose)
+    task = problem.objective
+    network = make_forward(build_network(cohort.model, problem.signature), cohort.precision, choose)
     optimizer = build_optimizer(cohort.optimizer, cohort.recipe)
     detect = detector(cohort.target)
     target_metric = cohort.metrics.index(cohort.target.metric)
     loss_metric = cohort.metrics.index(Metric.LOSS)
-    example = example_input(input_shape)
 
     def init(member: jax.Array) -> MemberState:
         key = member_key(cohort.seed, Stream.INIT, cohort.seeds.level(Factor.INIT, member))
-        variables = initialise(module, key, example, initial_gain(cohort.model))
-        params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        params, model_state = network.init(key)
         hyper = hyperparameters(cohort, member)
         return MemberState(
             member=member,
             hyperparameters=hyper,
             step=jnp.zeros((), jnp.int32),
             params=params,
-            batch_stats=batch_stats,
+            model_state=model_state,
             opt_state=optimizer.init(params, hyper),
-            average=None if hyper.ema_decay is None else (params, batch_stats),
+            average=None if hyper.ema_decay is None else (params, model_state),
             start_loss=None if cohort.divergence_factor is None else jnp.zeros(()),
             diverged=jnp.zeros((), jnp.bool_),
             diverged_at=jnp.zeros((), jnp.int32),
@@ -112,17 +107,13 @@ def make_member(
         )
 
     def loss(params: Any, state: MemberState, batch: Examples) -> tuple[jax.Array, Any]:
-        hyper, dropout = state.hyperparameters, None
-        if hyper.dropout is not None:
-            level = cohort.seeds.level(Factor.DROPOUT, state.member)
-            key = step_key(cohort.seed, Stream.DROPOUT, level, state.step)
-            dropout = Dropout(key, hyper.dropout)
-        inputs = to_inputs(batch.inputs)
-        logits, batch_stats = forward.train(params, state.batch_stats, inputs, dropout)
-        value = task.loss(logits, batch.targets)
-        if hyper.label_smoothing is not None:
-            value += hyper.label_smoothing * task.smoothing(logits, batch.targets)
-        return value, batch_stats
+        inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
+        outputs, model_state = network.train(params, state.model_state, inputs, noise)
+        value = task.loss(outputs, batch.targets)
+        if state.hyperparameters.label_smoothing is not None:
+            assert task.smoothing is not None
+            value += state.hyperparameters.label_smoothing * task.smoothing(outputs, batch.targets)
+        return value, model_state
 
     def draw(state: MemberState, train: Examples) -> Examples:
         key = member_key(cohort.seed, Stream.ORDER, cohort.seeds.level(Factor.ORDER, state.member))
@@ -130,7 +121,7 @@ def make_member(
         return Examples(train.inputs[batch], train.targets[batch])
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
-        (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(
+        (value, model_state), gradients = jax.value_and_grad(loss, has_aux=True)(
             state.params, state, batch
         )
         hyper = state.hyperparameters
@@ -139,14 +130,14 @@ def make_member(
         )
         average, start_loss = state.average, state.start_loss
         if hyper.ema_decay is not None:
-            average = averaged(average, (params, batch_stats), hyper.ema_decay)
+            average = averaged(average, (params, model_state), hyper.ema_decay)
         if start_loss is not None:
             start_loss = jnp.where(state.step == 0, value, start_loss)
         finite = jnp.isfinite(value)
         return state._replace(
             step=state.step + 1,
             params=params,
-            batch_stats=batch_stats,
+            model_state=model_state,
             opt_state=opt_state,
             average=average,
             start_loss=start_loss,
@@ -155,15 +146,15 @@ def make_member(
         )
 
     def measure(state: MemberState, validation: Chunks) -> jax.Array:
-        params, batch_stats = optimizer.evaluated(state.params, state.opt_state), state.batch_stats
+        params, model_state = optimizer.evaluated(state.params, state.opt_state), state.model_state
         if state.average is not None:
-            params, batch_stats = state.average
+            params, model_state = state.average
 
         def tally(chunk: Chunks) -> Sums:
-            logits = forward.evaluate(params, batch_stats, to_inputs(chunk.inputs))
-            return task.tally(logits, chunk.targets, chunk.weights)
+            outputs = network.evaluate(params, model_state, to_inputs(chunk.inputs))
+            return task.tally(outputs, chunk.targets, chunk.weights)
 
-        return task.score(jax.tree.map(lambda sums: sums.sum(), jax.lax.map(tally, validation)))
+        return task.score(jax.tree.map(lambda sums: sums.sum(0), jax.lax.map(tally, validation)))
 
     def sound(state: MemberState, value: jax.Array) -> jax.Array:
         """Whether the loss of an evaluation is that of a member that has not diverged."""
@@ -196,3 +187,12 @@ def make_member(
         return state, info
 
     return Member(init, draw, learn, evaluate)
+
+
+def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise | None:
+    """What a member's next training pass draws with; None where nothing is drawn."""
+    rate = state.hyperparameters.dropout
+    if rate is None and not network.draws:
+        return None
+    level = cohort.seeds.level(Factor.DROPOUT, state.member)
+    return Noise(step_key(cohort.seed, Stream.DROPOUT, level, state.step), rate)

@@ -1,7 +1,9 @@
 """What a task minimises and measures, as pure functions of logits and targets."""
 
+import functools
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -15,21 +17,21 @@ Sums = tuple[jax.Array, ...]
 class Objective(NamedTuple):
     """Loss of a batch, and metrics of a split from sums over its chunks.
 
-    Smoothing labels by `a` adds `a * smoothing(logits, targets)` to the loss: cross entropy is
-    linear in the labels, so the term is what moving all of their weight to the mean adds.
-    `tally(logits, targets, weights_B)` sums over the examples whose weight is 1 (padding has 0), so
-    that chunks add up to the whole split; `score(sums)` gives the metrics [M], in the order of
-    `lab.words.TASK_METRICS`.
+    Smoothing labels by `a` adds `a * smoothing(outputs, targets)` to the loss: cross entropy is
+    linear in the labels, so the term is what moving all of their weight to the mean adds; None
+    where there are no labels. `tally(outputs, targets, weights_B)` sums over the examples whose
+    weight is 1 (padding has 0), so that chunks add up to the whole split; `score(sums)` gives the
+    metrics [M], in the order of `lab.words.TASK_METRICS`.
     """
 
     loss: Callable[[jax.Array, jax.Array], jax.Array]
-    smoothing: Callable[[jax.Array, jax.Array], jax.Array]
+    smoothing: Callable[[jax.Array, jax.Array], jax.Array] | None
     tally: Callable[[jax.Array, jax.Array, jax.Array], Sums]
     score: Callable[[Sums], jax.Array]
 
 
-def objective(task: Task) -> Objective:
-    """The objective of a task."""
+def objective(task: Task, characters_per_token: float = 1.0) -> Objective:
+    """The objective of a task; bits per character depend on the text's tokens."""
     match task:
         case Task.SEGMENTATION:
             return Objective(
@@ -46,9 +48,12 @@ def objective(task: Task) -> Objective:
                 _classification_score,
             )
         case Task.LANGUAGE:
-            return Objective(
-                _language_loss, _labels_smoothing, _language_tally, _classification_score
-            )
+            score = functools.partial(_language_score, characters_per_token=characters_per_token)
+            return Objective(_language_loss, _labels_smoothing, _language_tally, score)
+        case Task.REGRESSION:
+            return Objective(_squared_loss, None, _regression_tally, _regression_score)
+        case _:
+            assert_never(task)
 
 
 @jax.custom_jvp
@@ -92,13 +97,17 @@ def _segmentation_tally(
 
 
 def _segmentation_score(sums: Sums) -> jax.Array:
-    """Loss, and intersection over union of all the split's pixels together.
+    """Loss; intersection over union, and Dice's index, of all the split's pixels together.
 
-    A net that says NaN everywhere says "background" too, so its IoU is made NaN like its loss.
+    Dice (1945) of two sets is twice their intersection over the sum of their sizes, which is their
+    union and their intersection. A net that says NaN everywhere says "background" too, so both are
+    made NaN like its loss.
     """
     loss, intersection, union, count = sums
-    iou = jnp.where(jnp.isfinite(loss), intersection / jnp.maximum(union, 1.0), jnp.nan)
-    return jnp.stack([loss / count, iou])
+    sound = jnp.isfinite(loss)
+    iou = jnp.where(sound, intersection / jnp.maximum(union, 1.0), jnp.nan)
+    dice = jnp.where(sound, 2 * intersection / jnp.maximum(union + intersection, 1.0), jnp.nan)
+    return jnp.stack([loss / count, iou, dice])
 
 
 def _classification_loss(logits_BxC: jax.Array, label_B: jax.Array) -> jax.Array:
@@ -143,3 +152,34 @@ def _language_tally(logits_BxTxV: jax.Array, next_BxT: jax.Array, weights_B: jax
         jnp.ones_like(weights_B),
     )
     return tuple((figure_B * weights_B).sum() for figure_B in per_window)
+
+
+def _language_score(sums: Sums, characters_per_token: float) -> jax.Array:
+    """Loss in nats a token, its exponential, its bits a character, and the share that is right."""
+    loss, accuracy = _classification_score(sums)
+    bits = loss / (math.log(2) * characters_per_token)
+    return jnp.stack([loss, jnp.exp(loss), bits, accuracy])
+
+
+def _squared_loss(outputs_BxK: jax.Array, targets_BxK: jax.Array) -> jax.Array:
+    """Mean of squared residuals, over examples and what is predicted of them."""
+    return jnp.square(outputs_BxK - targets_BxK).mean()
+
+
+def _regression_tally(outputs_BxK: jax.Array, targets_BxK: jax.Array, weights_B: jax.Array) -> Sums:
+    weights_Bx1 = weights_B[:, None]
+    return (
+        (jnp.square(outputs_BxK - targets_BxK) * weights_Bx1).sum(0),
+        (targets_BxK * weights_Bx1).sum(0),
+        (jnp.square(targets_BxK) * weights_Bx1).sum(0),
+        weights_B.sum(),
+    )
+
+
+def _regression_score(sums: Sums) -> jax.Array:
+    """Loss, and the share of the targets' variance about their means that it leaves explained."""
+    residual_K, total_K, squares_K, count = sums
+    loss = residual_K.mean() / count
+    spread = (squares_K - jnp.square(total_K) / count).sum()
+    explained = jnp.where(jnp.isfinite(loss), 1 - residual_K.sum() / spread, jnp.nan)
+    return jnp.stack([loss, explained])

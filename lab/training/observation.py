@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.models import build_model
-from lab.ops import Choose, chosen_here, fast_batch_norm, on_lab_ops
-from lab.randomness import Stream, batch_indices, member_key, step_key
+from lab.models import build_network
+from lab.ops import Choose, chosen_here
+from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import CohortSpec
-from lab.training.forward import Dropout, make_forward
-from lab.training.member import Member, MemberState
-from lab.training.objectives import objective
+from lab.training.forward import make_forward
+from lab.training.member import Member, MemberState, noise_of
+from lab.training.problem import Problem
 from lab.training.resident import Examples, to_inputs
-from lab.words import Factor, Precision
+from lab.words import Factor
 
 
 class Value(enum.Enum):
@@ -37,7 +37,7 @@ Observe = Callable[[MemberState, Examples], dict[str, Any]]
 def make_observe(
     cohort: CohortSpec,
     member: Member,
-    classes: int,
+    problem: Problem,
     values: Collection[Value],
     choose: Choose = chosen_here,
 ) -> Observe:
@@ -45,52 +45,22 @@ def make_observe(
 
     Loss and gradients are computed as `make_member` does, beside it; a test holds them together.
     """
-    module = build_model(cohort.model, classes)
-    task = objective(cohort.data.task)
-    forward = make_forward(module, cohort.precision, choose)
-
-    def dropout_of(state: MemberState) -> Dropout | None:
-        if state.hyperparameters.dropout is None:
-            return None
-        level = cohort.seeds.level(Factor.DROPOUT, state.member)
-        key = step_key(cohort.seed, Stream.DROPOUT, level, state.step)
-        return Dropout(key, state.hyperparameters.dropout)
+    task = problem.objective
+    network = make_forward(build_network(cohort.model, problem.signature), cohort.precision, choose)
 
     def loss(params: Any, state: MemberState, batch: Examples) -> jax.Array:
-        logits, _ = forward.train(
-            params, state.batch_stats, to_inputs(batch.inputs), dropout_of(state)
-        )
-        value = task.loss(logits, batch.targets)
+        inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
+        outputs, _ = network.train(params, state.model_state, inputs, noise)
+        value = task.loss(outputs, batch.targets)
         smoothing = state.hyperparameters.label_smoothing
         if smoothing is not None:
-            value += smoothing * task.smoothing(logits, batch.targets)
+            assert task.smoothing is not None
+            value += smoothing * task.smoothing(outputs, batch.targets)
         return value
 
     def activations(state: MemberState, batch: Examples) -> Any:
-        variables: Any = {"params": state.params, "batch_stats": state.batch_stats}
-        inputs, drop = to_inputs(batch.inputs), dropout_of(state)
-        if cohort.precision is Precision.BFLOAT16:
-            variables["params"], inputs = jax.tree.map(
-                lambda leaf: leaf.astype(jnp.bfloat16) if leaf.dtype == jnp.float32 else leaf,
-                (state.params, inputs),
-            )
-        asked: dict[str, Any] = (
-            {} if drop is None else {"dropout": drop.rate, "rngs": {"dropout": drop.key}}
-        )
-
-        def captured(variables: Any, inputs: jax.Array, asked: dict[str, Any]) -> Any:
-            with jax.numpy_dtype_promotion("standard"), fast_batch_norm():
-                _, seen = module.apply(
-                    variables,
-                    inputs,
-                    train=True,
-                    capture_intermediates=True,
-                    mutable=["batch_stats", "intermediates"],
-                    **asked,
-                )
-            return seen["intermediates"]
-
-        return on_lab_ops(captured, choose)(variables, inputs, asked)
+        inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
+        return network.activations(state.params, state.model_state, inputs, noise)
 
     def observe(state: MemberState, train: Examples) -> dict[str, Any]:
         batch = member.draw(state, train)

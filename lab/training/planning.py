@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from lab.costs import step_cost
-from lab.data.loading import DataArrays
+from lab.data.arrays import DataArrays
 from lab.errors import UsageError
-from lab.models import check_image_shape, count_parameters
+from lab.models import count_parameters
 from lab.ops import Form, Operation, chosen_here, recorded
 from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, DataSpec, StudySpec
@@ -21,6 +21,7 @@ from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
 from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
+from lab.training.problem import make_problem
 from lab.training.resident import chunk_shapes
 from lab.training.tuning import choose_layout
 
@@ -175,7 +176,6 @@ def _first_facts(
     cohort: CohortSpec, data: DataArrays, lanes: int | None, width: int | None, cohorts: int
 ) -> dict[str, Any]:
     """What a run that begins decides: by rule, or by measurement."""
-    shape = _input_shape(cohort, data)
     operations: dict[str, str] = {}
 
     def noted(operation: Operation) -> Form:
@@ -183,7 +183,7 @@ def _first_facts(
         operations[str(operation)] = form.value
         return form
 
-    member = make_member(cohort, shape, data.classes, noted)
+    member = make_member(cohort, make_problem(cohort.data.task, data), noted)
     cost = step_cost(member, data.train, cohort.batch_size)
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
     jax.eval_shape(member.evaluate, state, chunk_shapes(data.validation))
@@ -215,28 +215,22 @@ def _first_facts(
 def _plan_cohort(
     cohort: CohortSpec, data: DataArrays, digest: str, facts: Mapping[str, Any]
 ) -> CohortPlan:
-    shape = _input_shape(cohort, data)
+    problem = make_problem(cohort.data.task, data)
     layout = Layout(facts["lanes"] // facts["lane_width"], facts["lane_width"])
     choose = recorded(facts["operations"], chosen_here)
     return CohortPlan(
         cohort=cohort,
-        member=make_member(cohort, shape, data.classes, choose),
+        member=make_member(cohort, problem, choose),
         devices=tuple(choose_devices(layout.blocks)),
         layout=layout,
         lane_width_chosen=facts["lane_width_chosen"],
         evaluations_per_dispatch=facts["evaluations_per_dispatch"],
         operations=facts["operations"],
         compiler_options=facts["compiler_options"],
-        parameters=count_parameters(cohort.model, shape, data.classes),
+        parameters=count_parameters(cohort.model, problem.signature),
         flops_per_step=facts["flops_per_step"],
         data_digest=digest,
     )
-
-
-def _input_shape(cohort: CohortSpec, data: DataArrays) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in data.train.inputs.shape[1:])
-    check_image_shape(cohort.model, shape)
-    return shape
 
 
 def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: float) -> int:

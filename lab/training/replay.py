@@ -31,6 +31,7 @@ from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicate
 from lab.training.member import MemberInfo, MemberState
 from lab.training.observation import Observe, Value, make_observe, named
 from lab.training.planning import BITS_DEPEND_ON, CohortPlan, other_bits, plan_study
+from lab.training.problem import make_problem
 from lab.training.resident import Resident, make_resident
 from lab.words import Outcome
 
@@ -90,7 +91,11 @@ def replay(
     )
     observe = (
         make_observe(
-            spec, plan.member, data.classes, values, recorded(plan.operations, chosen_here)
+            spec,
+            plan.member,
+            make_problem(spec.data.task, data),
+            values,
+            recorded(plan.operations, chosen_here),
         )
         if steps
         else None
@@ -169,7 +174,7 @@ class _Follower:
 
 
 def _learnt(states: MemberState) -> Any:
-    return jax.tree.map(lambda leaf: leaf[0], (states.params, states.batch_stats, states.opt_state))
+    return jax.tree.map(lambda leaf: leaf[0], (states.params, states.model_state, states.opt_state))
 
 
 def _same_bits(one: Any, other: Any) -> bool:

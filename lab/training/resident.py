@@ -7,16 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 
 EVALUATION_BATCH = 64
 
 
 class Examples(NamedTuple):
-    """N examples: `inputs` uint8 [N, H, W, C], `targets` uint8 [N, H, W] or int32 [N].
-
-    Of a language: `inputs` tokens [N, T] of any integer type, and `targets` their successors.
-    """
+    """N examples in their storage type, as `lab.data.arrays.Split` has them."""
 
     inputs: jax.Array
     targets: jax.Array
@@ -51,8 +48,12 @@ def to_float(inputs: jax.Array) -> jax.Array:
 
 
 def to_inputs(stored: jax.Array) -> jax.Array:
-    """As modules take them: images [B, H, W, C] by `to_float`, tokens [B, T] as int32."""
-    return stored.astype(jnp.int32) if stored.ndim == 2 else to_float(stored)
+    """As models take them, by their type: uint8 images, tokens of another integer type, floats."""
+    if stored.dtype == jnp.uint8:
+        return to_float(stored)
+    if jnp.issubdtype(stored.dtype, jnp.integer):
+        return stored.astype(jnp.int32)
+    return stored.astype(jnp.float32)
 
 
 def chunk_shapes(split: Split) -> Chunks:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from lab.data.loading import DataArrays
+from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.records.parts import each_part
 from lab.records.schema import MEMBERS, curves_table, members_table

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import jaxlib
 
-from lab.data.loading import DataArrays
+from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.records.files import write_whole
 from lab.specs import CohortSpec
@@ -113,7 +113,7 @@ def program_digest(
         device.device_kind,
         os.cpu_count(),
     ]
-    shapes = [data.train.inputs.shape[1:], data.classes]
+    shapes = [data.train.inputs.shape[1:], data.train.targets.shape[1:], data.classes]
     text = json.dumps(
         [fields, vary, machine, shapes, dict(compiler_options), dict(operations)], sort_keys=True
     )

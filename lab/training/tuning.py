@@ -15,7 +15,7 @@ from typing import Any
 import jax
 
 from lab.costs import StepCost
-from lab.data.loading import DataArrays
+from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.specs import CohortSpec
 from lab.training.devices import available_bytes, choose_devices

@@ -16,6 +16,7 @@ from lab.specs import StudySpec
 from lab.training.lanes import make_lanes, replicated
 from lab.training.member import Member, MemberState, make_member
 from lab.training.planning import CohortPlan, plan_study
+from lab.training.problem import make_problem
 from lab.training.resident import make_resident
 
 
@@ -139,8 +140,7 @@ def jax_vmap(work: Work) -> Engine:
 
 def on_flax_layers(work: Work) -> Member:
     """The member as Flax computes it by itself."""
-    shape = tuple(int(size) for size in work.data.train.inputs.shape[1:])
-    return make_member(work.cohort, shape, work.data.classes, choose=None)
+    return make_member(work.cohort, make_problem(work.cohort.data.task, work.data), choose=None)
 
 
 def _initial(member: Member) -> Callable[[int], MemberState]:

@@ -3,6 +3,7 @@
 python -m benchmarks.preparation NAME LANES TUNE FOLDER [DATA_DIR]
 """
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,12 +28,14 @@ from benchmarks.workloads import (
     Workload,
 )
 from lab.costs import step_cost
-from lab.data.loading import DataArrays, Split, load
+from lab.data.arrays import DataArrays, Split
+from lab.data.loading import load
 from lab.errors import UsageError
-from lab.models import build_model, count_parameters, example_input, match_unet_width
+from lab.models import Signature, build_module, count_parameters, match_unet_width
 from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec
 from lab.training.member import make_member
+from lab.training.problem import make_problem
 from lab.words import Task
 
 STEPS = 64
@@ -73,15 +76,15 @@ def prepare(name: str, lanes: int, tune: bool, data_dir: Path | None) -> Work:
 
 def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
     """What a step takes, and what this machine can do."""
-    shape = input_shape(data)
-    parameters = count_parameters(cohort.model, shape, data.classes)
-    moved, held = step_bytes(cohort, shape, data.classes, parameters)
+    problem = make_problem(cohort.data.task, data)
+    parameters = count_parameters(cohort.model, problem.signature)
+    moved, held = step_bytes(cohort, problem.signature, parameters)
     return {
         "parameters": parameters,
         "lanes": cohort.members,
         "batch_size": cohort.batch_size,
         "flops_per_step": step_cost(
-            make_member(cohort, shape, data.classes), data.train, cohort.batch_size
+            make_member(cohort, problem), data.train, cohort.batch_size
         ).flops,
         "bytes_per_step": moved,
         "matmul_flops_per_second": matmul_flops_per_second(),
@@ -91,7 +94,7 @@ def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
 
 def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) -> Work:
     """The work of training all the cohort's members."""
-    member = make_member(cohort, input_shape(data), data.classes)
+    member = make_member(cohort, make_problem(cohort.data.task, data))
     members = jnp.arange(cohort.members, dtype=jnp.int32)
     params = jax.jit(jax.vmap(lambda index: member.init(index).params))(members)
     weights = {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
@@ -106,24 +109,22 @@ def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) ->
     validation = Split(inputs[: cohort.batch_size], targets[: cohort.batch_size])
     return Work(
         cohort=cohort,
-        data=DataArrays(data.train, validation, data.classes),
+        data=dataclasses.replace(data, validation=validation),
         weights=weights,
         batches_TxLxB=np.asarray(batches(jnp.arange(STEPS, dtype=jnp.int32), members)),
         facts=facts,
     )
 
 
-def step_bytes(
-    cohort: CohortSpec, shape: tuple[int, ...], classes: int, parameters: int
-) -> tuple[int, int]:
+def step_bytes(cohort: CohortSpec, signature: Signature, parameters: int) -> tuple[int, int]:
     """Bytes that a member's step must move however it is compiled, and bytes that it works on.
 
     The output of each convolution and dense layer is written once and read forward and backward,
     its gradient written and read; all between (normalisation, activation) is taken to be fused.
     Weights and Adam's two moments are read and written.
     """
-    module = build_model(cohort.model, classes)
-    batch = jax.ShapeDtypeStruct((cohort.batch_size, *shape), example_input(shape).dtype)
+    module = build_module(cohort.model, signature)
+    batch = signature.example(cohort.batch_size)
 
     def outputs(key: jax.Array, x: jax.Array) -> Any:
         _, state = module.init_with_output(

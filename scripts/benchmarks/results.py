@@ -54,7 +54,7 @@ def record(workload: str, facts: Mapping[str, Any], cell: Cell) -> dict[str, Any
         "member_steps_per_second_below": cell.below,
         "trouble": cell.trouble,
         "limit": binding,
-        **{name: value for name, value in facts.items() if name != "classes"},
+        **{name: value for name, value in facts.items() if name not in ("classes", "vocabulary")},
         **cell.details,
     }
 

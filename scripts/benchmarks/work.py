@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 from lab.specs import CohortSpec, json_converter
 
 _COHORT, _ARRAYS, _FACTS = "cohort.json", "arrays.npz", "facts.json"
@@ -39,7 +39,15 @@ class Work:
         """Writes the work to a folder."""
         cohort = json_converter().unstructure(self.cohort)
         (folder / _COHORT).write_text(json.dumps(cohort))
-        (folder / _FACTS).write_text(json.dumps({**self.facts, "classes": self.data.classes}))
+        (folder / _FACTS).write_text(
+            json.dumps(
+                {
+                    **self.facts,
+                    "classes": self.data.classes,
+                    "vocabulary": self.data.vocabulary,
+                }
+            )
+        )
         arrays = {f"{_WEIGHTS}{name}": array for name, array in self.weights.items()}
         for name, split in (("train", self.data.train), ("validation", self.data.validation)):
             arrays[f"{name}_inputs"], arrays[f"{name}_targets"] = split.inputs, split.targets
@@ -62,7 +70,7 @@ class Work:
             }
             return cls(
                 cohort,
-                DataArrays(train, validation, facts["classes"]),
+                DataArrays(train, validation, facts["classes"], facts["vocabulary"]),
                 weights,
                 arrays["batches"],
                 facts,

@@ -9,7 +9,7 @@ import json
 
 import jax
 import numpy as np
-from toys import easy_images, mlp_cohort
+from toys import TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.training.lanes import Layout, make_lanes, replicated
 from lab.training.member import make_member
@@ -19,7 +19,7 @@ from lab.training.resident import make_resident
 def digests(devices: int) -> dict[int, str]:
     """By member, of eight blocks of one lane."""
     cohort, used = mlp_cohort(), jax.devices()[:devices]
-    program = make_lanes(make_member(cohort, (4, 4, 1), 2), cohort, Layout(8, 1), 2, used)
+    program = make_lanes(make_member(cohort, TWO_CLASSES), cohort, Layout(8, 1), 2, used)
     data = jax.device_put(make_resident(easy_images()), replicated(used))
     lanes, ended, curves = program.empty(), 0, collections.defaultdict(hashlib.sha256)
     while ended < cohort.members:

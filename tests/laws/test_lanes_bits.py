@@ -19,6 +19,7 @@ from toys import easy_images, easy_masks, mlp_cohort, unet_cohort
 from lab.specs import CNNSpec, CohortSpec, MLPSpec
 from lab.training.lanes import Layout, make_lanes, replicated
 from lab.training.member import make_member
+from lab.training.problem import make_problem
 from lab.training.resident import make_resident
 
 Curves = dict[int, np.ndarray]
@@ -39,8 +40,8 @@ def cohort_of(kind: str) -> CohortSpec:
 def curves(kind: str, layout: Layout, evaluations: int, devices: int = 1) -> Curves:
     """Every metric at every evaluation, by member."""
     cohort, used = cohort_of(kind), jax.devices()[:devices]
-    data, shape = (easy_masks(), (8, 8, 3)) if kind == "unet" else (easy_images(), (4, 4, 1))
-    member = make_member(cohort, shape, data.classes)
+    data = easy_masks() if kind == "unet" else easy_images()
+    member = make_member(cohort, make_problem(cohort.data.task, data))
     program = make_lanes(member, cohort, layout, evaluations, used)
     resident = jax.device_put(make_resident(data), replicated(used))
     lanes, ended, rows = program.empty(), 0, collections.defaultdict(list)

@@ -12,13 +12,13 @@ import pytest
 
 from lab.errors import UsageError
 from lab.models import (
-    build_model,
-    check_image_shape,
+    Signature,
+    build_module,
     count_parameters,
-    example_input,
-    initialise,
     match_unet_width,
+    require_fitting,
 )
+from lab.models.initial import initialise
 from lab.models.resnet import ResidualBlock
 from lab.models.transformer import CausalAttention
 from lab.models.unet import InvertedResidual, MobileNetV2UNet, channels
@@ -43,10 +43,33 @@ SPECS: dict[str, tuple[ModelSpec, tuple[int, ...]]] = {
 }
 
 
+def asked(spec: ModelSpec, inputs: tuple[int, ...], classes: int) -> Signature:
+    """A U-Net is asked for pixels, a Transformer for next tokens, the others for classes."""
+    if isinstance(spec, UNetSpec):
+        return Signature(inputs, inputs[:2])
+    if isinstance(spec, TransformerSpec):
+        return Signature(inputs, (*inputs, classes), vocabulary=classes)
+    return Signature(inputs, (classes,))
+
+
+def counted(spec: ModelSpec, inputs: tuple[int, ...], classes: int) -> int:
+    return count_parameters(spec, asked(spec, inputs, classes))
+
+
+def built(spec: ModelSpec, classes: int) -> nn.Module:
+    """Modules learn the shape of their inputs when they are called."""
+    return build_module(spec, Signature((1,), (classes,)))
+
+
+def given(inputs: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    """One example, images or tokens."""
+    return Signature(inputs, (), vocabulary=int(len(inputs) == 1)).example()
+
+
 def shapes_of(module: nn.Module, image: tuple[int, ...]) -> dict[str, Any]:
     init = functools.partial(module.init, train=True)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    variables: Any = jax.eval_shape(init, key, example_input(image))
+    variables: Any = jax.eval_shape(init, key, given(image))
     return jax.tree.map(lambda leaf: leaf.shape, variables)
 
 
@@ -72,8 +95,8 @@ def unet_parameters(half: int, quarter: int, eighth: int, expansion: int, colour
 @pytest.mark.parametrize("wanted", [2900, 5000])
 def test_the_question_s_networks_have_their_parameters(wanted: int) -> None:
     spec = match_unet_width(wanted, COLOUR, 3)
-    assert abs(count_parameters(spec, COLOUR, 2) - wanted) <= 0.02 * wanted
-    assert count_parameters(spec, COLOUR, 2) == unet_parameters(*channels(spec.width), 3, 3)
+    assert abs(counted(spec, COLOUR, 2) - wanted) <= 0.02 * wanted
+    assert counted(spec, COLOUR, 2) == unet_parameters(*channels(spec.width), 3, 3)
 
 
 @pytest.mark.parametrize(("width", "expansion", "colours"), [(0.01, 1, 1), (0.3, 4, 3), (1, 6, 2)])
@@ -82,14 +105,14 @@ def test_the_u_net_s_parameters_are_those_counted_by_hand(
 ) -> None:
     spec = UNetSpec(width, expansion)
     by_hand = unet_parameters(*channels(width), expansion, colours)
-    assert count_parameters(spec, (16, 16, colours), 2) == by_hand
+    assert counted(spec, (16, 16, colours), 2) == by_hand
 
 
 def test_classifiers_have_the_parameters_counted_by_hand() -> None:
     mlp = 40 * 8 + 8 + 2 * (8 * 8 + 8) + 8 * 10 + 10
-    assert count_parameters(MLPSpec(8, depth=3), (5, 4, 2), 10) == mlp
+    assert counted(MLPSpec(8, depth=3), (5, 4, 2), 10) == mlp
     cnn = 9 * 1 * 4 + 4 + 2 * (9 * 4 * 4 + 4) + 4 * 10 + 10
-    assert count_parameters(CNNSpec(4, depth=3), (9, 7, 1), 10) == cnn
+    assert counted(CNNSpec(4, depth=3), (9, 7, 1), 10) == cnn
 
 
 def test_a_residual_net_has_the_layers_and_parameters_of_the_paper() -> None:
@@ -98,8 +121,8 @@ def test_a_residual_net_has_the_layers_and_parameters_of_the_paper() -> None:
     Shortcuts hold nothing, so they are not among the kernels.
     """
     for blocks, millions in ((3, 0.27), (5, 0.46), (7, 0.66)):
-        assert round(count_parameters(ResNetSpec(16, blocks), COLOUR, 10) / 1e6, 2) == millions
-        module = build_model(ResNetSpec(16, blocks), 10)
+        assert round(counted(ResNetSpec(16, blocks), COLOUR, 10) / 1e6, 2) == millions
+        module = built(ResNetSpec(16, blocks), 10)
         leaves = jax.tree_util.tree_leaves_with_path(shapes_of(module, COLOUR)["params"])
         kernels = {path[:-1] for path, _ in leaves if path[-2].key == "kernel"}
         assert len(kernels) == 6 * blocks + 2
@@ -123,12 +146,12 @@ def test_a_transformer_has_the_parameters_counted_by_hand() -> None:
     attention = width * 3 * width + width * width + width
     block = attention + 2 * (2 * width) + 2 * 4 * width * width + 4 * width + width
     ends = (vocabulary + window) * width + 2 * width + width * vocabulary + vocabulary
-    assert count_parameters(TransformerSpec(8, 2, 2), (window,), vocabulary) == 2 * block + ends
+    assert counted(TransformerSpec(8, 2, 2), (window,), vocabulary) == 2 * block + ends
 
 
 def test_a_position_sees_itself_and_what_is_before_it() -> None:
-    module = build_model(TransformerSpec(8, depth=2, heads=2), classes=5)
-    variables = initialise(module, jax.random.key(0), example_input((6,)))
+    module = built(TransformerSpec(8, depth=2, heads=2), classes=5)
+    variables = initialise(module, jax.random.key(0), given((6,)))
     tokens = jnp.array([[0, 1, 2, 3, 4, 0]], jnp.int32)
 
     @jax.jit
@@ -167,12 +190,12 @@ def test_a_deep_linear_net_is_linear() -> None:
         return module.apply(variables, x, train=True)
 
     np.testing.assert_allclose(f(2 * x - y), 2 * f(x) - f(y), rtol=1e-4, atol=1e-5)
-    assert count_parameters(DeepLinearSpec(8, 3), (5, 4, 2), 10) == 40 * 8 + 2 * 64 + 80
+    assert counted(DeepLinearSpec(8, 3), (5, 4, 2), 10) == 40 * 8 + 2 * 64 + 80
 
 
 def test_vectors_of_tokens_and_positions_have_length_1() -> None:
-    module = build_model(TransformerSpec(64, depth=1, heads=1), classes=80)
-    params = initialise(module, jax.random.key(0), example_input((50,)))["params"]
+    module = built(TransformerSpec(64, depth=1, heads=1), classes=80)
+    params = initialise(module, jax.random.key(0), given((50,)))["params"]
     for table in (params["Embed_0"]["embedding"], params["positions"]):
         lengths = (np.asarray(table) ** 2).sum(-1)
         assert lengths.mean() == pytest.approx(1, abs=4 * math.sqrt(2 / table.size))
@@ -180,10 +203,10 @@ def test_vectors_of_tokens_and_positions_have_length_1() -> None:
 
 def test_text_and_images_go_to_their_own_models() -> None:
     with pytest.raises(UsageError, match="data are text, and CNNSpec is a model of images: choose"):
-        check_image_shape(CNNSpec(4), (6,))
+        require_fitting(CNNSpec(4), Signature((6,), (6, 9), vocabulary=9))
     with pytest.raises(UsageError, match="data are images, and TransformerSpec is a model of text"):
-        check_image_shape(TransformerSpec(8, 2, 2), (8, 8, 1))
-    check_image_shape(TransformerSpec(8, 2, 2), (6,))
+        require_fitting(TransformerSpec(8, 2, 2), Signature((8, 8, 1), (2,)))
+    require_fitting(TransformerSpec(8, 2, 2), asked(TransformerSpec(8, 2, 2), (6,), 2))
 
 
 def test_the_u_net_is_made_of_inverted_residuals() -> None:
@@ -264,9 +287,9 @@ def test_a_block_has_a_linear_bottleneck_and_a_residual_where_shapes_allow(
 @pytest.mark.parametrize("name", SPECS)
 def test_outputs_have_the_right_shapes(name: str) -> None:
     spec, image = SPECS[name]
-    module = build_model(spec, classes=7)
+    module = built(spec, classes=7)
     variables = shapes_and_types(module, image)
-    batch = jax.ShapeDtypeStruct((3, *image), example_input(image).dtype)
+    batch = jax.ShapeDtypeStruct((3, *image), given(image).dtype)
     logits: Any = jax.eval_shape(functools.partial(module.apply, train=False), variables, batch)
     one = {"unet": image[:2], "transformer": (*image, 7)}.get(name, (7,))
     assert logits.shape == (3, *one)
@@ -274,15 +297,15 @@ def test_outputs_have_the_right_shapes(name: str) -> None:
 
 
 def shapes_and_types(module: nn.Module, image: tuple[int, ...]) -> Any:
-    return jax.eval_shape(lambda: initialise(module, jax.random.key(0), example_input(image)))
+    return jax.eval_shape(lambda: initialise(module, jax.random.key(0), given(image)))
 
 
 @functools.cache
 def initial(name: str) -> tuple[nn.Module, Any]:
     """A network with classes for two, and its variables."""
     spec, image = SPECS[name]
-    module = build_model(spec, classes=2)
-    return module, initialise(module, jax.random.key(0), example_input(image))
+    module = built(spec, classes=2)
+    return module, initialise(module, jax.random.key(0), given(image))
 
 
 def test_normalisation_learns_and_looks_at_the_batch_in_training_alone() -> None:
@@ -319,8 +342,8 @@ def test_initial_variables_are_laid_out_as_flax_would(name: str) -> None:
 
 def test_initial_kernels_have_he_s_variance_and_share_no_draw() -> None:
     """He et al. 2015, section 2.2: variance 2/fan-in; the cut at two deviations is made up for."""
-    module = build_model(MLPSpec(128, depth=2), classes=128)
-    params = initialise(module, jax.random.key(3), example_input((8, 8, 1)))["params"]
+    module = built(MLPSpec(128, depth=2), classes=128)
+    params = initialise(module, jax.random.key(3), given((8, 8, 1)))["params"]
     pooled = []
     for layer, inputs in (("Dense_0", 64), ("Dense_1", 128), ("Dense_2", 128)):
         kernel = np.asarray(params[layer]["kernel"])
@@ -342,8 +365,8 @@ def test_a_depthwise_kernel_s_fan_in_is_its_window() -> None:
 
 
 def test_keys_give_different_initial_weights() -> None:
-    module = build_model(MLPSpec(8), classes=3)
-    draw = jax.vmap(lambda key: initialise(module, key, example_input((4, 4, 1)))["params"])
+    module = built(MLPSpec(8), classes=3)
+    draw = jax.vmap(lambda key: initialise(module, key, given((4, 4, 1)))["params"])
     kernels = draw(jax.random.split(jax.random.key(0), 6))["Dense_0"]["kernel"]
     flat = np.asarray(kernels).reshape(6, -1)
     assert len({tuple(member) for member in flat.tolist()}) == 6
@@ -353,7 +376,7 @@ def test_keys_give_different_initial_weights() -> None:
 @pytest.mark.parametrize("image", [(30, 32, 3), (32, 36, 3), (5, 5, 1)])
 def test_a_u_net_refuses_sides_it_cannot_halve(image: tuple[int, int, int]) -> None:
     with pytest.raises(UsageError, match=rf"{image[0]}x{image[1]}.*--image_size=\d+"):
-        check_image_shape(UNetSpec(1.0), image)
+        require_fitting(UNetSpec(1.0), asked(UNetSpec(1.0), image, 2))
     for other in (MLPSpec(8), CNNSpec(8)):
-        check_image_shape(other, image)
-    check_image_shape(UNetSpec(1.0), (8, 24, 3))
+        require_fitting(other, asked(other, image, 2))
+    require_fitting(UNetSpec(1.0), asked(UNetSpec(1.0), (8, 24, 3), 2))

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import UsageError
-from lab.models import count_parameters, match_unet_width, sizing
+from lab.models import Signature, count_parameters, match_unet_width, sizing
 from lab.models.unet import channels
 from lab.specs import UNetSpec
 
 IMAGE = (16, 16, 3)
+PIXELS = Signature(IMAGE, IMAGE[:2])
 
 
-def by_hand(spec: UNetSpec, image: tuple[int, int, int], classes: int) -> int:
+def by_hand(spec: UNetSpec, signature: Signature) -> int:
     """`count_parameters` without tracing the net; test_networks.py holds the two together."""
-    del classes
     half, quarter, eighth = channels(spec.width)
     blocks = (
         (half, quarter),
@@ -27,7 +27,7 @@ def by_hand(spec: UNetSpec, image: tuple[int, int, int], classes: int) -> int:
         (eighth + quarter, quarter),
         (quarter + half, half),
     )
-    total = 9 * image[2] * half + 2 * half + 4 * half + 4
+    total = 9 * signature.inputs[2] * half + 2 * half + 4 * half + 4
     for inputs, outputs in blocks:
         hidden = spec.expansion * inputs
         total += hidden * (inputs + outputs + 13) + outputs
@@ -42,7 +42,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def all_counts(expansion: int) -> list[int]:
     """Of every width up to 4 in steps of 1/2000, sorted: finer than any step of the dial."""
     widths = np.arange(1, 8001) / 2000
-    return sorted({by_hand(UNetSpec(float(width), expansion), IMAGE, 2) for width in widths})
+    return sorted({by_hand(UNetSpec(float(width), expansion), PIXELS) for width in widths})
 
 
 COUNTS = {expansion: all_counts(expansion) for expansion in (1, 3, 6)}
@@ -60,13 +60,13 @@ def test_the_nearest_of_all_widths_is_found(expansion: int, wanted: int) -> None
         patch.setattr(sizing, "count_parameters", by_hand)
         spec = match_unet_width(wanted, IMAGE, expansion, tolerance=1e9)
     assert spec.expansion == expansion
-    assert abs(by_hand(spec, IMAGE, 2) - wanted) == nearest_distance(COUNTS[expansion], wanted)
+    assert abs(by_hand(spec, PIXELS) - wanted) == nearest_distance(COUNTS[expansion], wanted)
 
 
 @pytest.mark.usefixtures("quick")
 def test_large_counts_are_reached_too() -> None:
     for wanted in (10**5, 10**6, 3 * 10**6):
-        found = by_hand(match_unet_width(wanted, IMAGE, 3), IMAGE, 2)
+        found = by_hand(match_unet_width(wanted, IMAGE, 3), PIXELS)
         assert abs(found - wanted) <= 0.02 * wanted
 
 
@@ -80,12 +80,12 @@ def test_a_count_that_no_width_reaches_is_refused_with_counts_that_work() -> Non
         proposed = re.search(r"counts are ([\d, ]+): pass one of them", str(caught.value))
         assert proposed is not None
         for near in proposed[1].split(", "):
-            assert by_hand(match_unet_width(int(near), IMAGE, 3), IMAGE, 2) == int(near)
+            assert by_hand(match_unet_width(int(near), IMAGE, 3), PIXELS) == int(near)
 
 
 def test_the_count_is_the_net_s_own() -> None:
     spec = match_unet_width(900, IMAGE, 2, tolerance=0.1)
-    assert count_parameters(spec, IMAGE, 2) == by_hand(spec, IMAGE, 2)
+    assert count_parameters(spec, PIXELS) == by_hand(spec, PIXELS)
 
 
 @pytest.mark.usefixtures("quick")

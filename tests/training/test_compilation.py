@@ -106,14 +106,14 @@ hits = []
 jax.monitoring.register_event_listener(
     lambda event, **_: hits.append(event) if event.endswith("/cache_hits") else None
 )
-from toys import easy_images, mlp_cohort
+from toys import TWO_CLASSES, easy_images, mlp_cohort
 from lab.training.lanes import Layout, make_lanes, replicated
 from lab.training.member import make_member
 from lab.training.resident import make_resident
 
 devices = jax.devices()[:1]
 cohort = mlp_cohort()
-program = make_lanes(make_member(cohort, (4, 4, 1), 2), cohort, Layout(2, 2), 10, devices)
+program = make_lanes(make_member(cohort, TWO_CLASSES), cohort, Layout(2, 2), 10, devices)
 data = jax.device_put(make_resident(easy_images()), replicated(devices))
 lanes, trace = program.compile(data).advance(program.empty(), data)
 digest = hashlib.sha256()

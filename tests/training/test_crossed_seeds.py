@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toys import easy_images, mlp_cohort
+from toys import TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.errors import UsageError
 from lab.randomness import Stream, member_key
@@ -46,7 +46,7 @@ def test_levels_are_the_same_inside_jax():
 def test_shared_levels_mean_shared_weights_and_shared_batches():
     data = make_resident(easy_images())
     cohort = mlp_cohort(members=12, seeds=SEEDS)
-    member = make_member(cohort, data.train.inputs.shape[1:], 10)
+    member = make_member(cohort, TWO_CLASSES)
     states = [jax.jit(member.init)(jnp.int32(index)) for index in range(12)]
     drawn = [np.asarray(jax.jit(member.draw)(state, data.train).inputs) for state in states]
     weights = [
@@ -62,11 +62,8 @@ def test_shared_levels_mean_shared_weights_and_shared_batches():
 
 def test_default_keys_are_those_of_the_member_itself():
     """What has been recorded stays what it was."""
-    data = make_resident(easy_images())
-    plain = make_member(mlp_cohort(), data.train.inputs.shape[1:], 10)
-    crossed = make_member(
-        mlp_cohort(members=14, seeds=SeedsSpec(init=7, order=2)), data.train.inputs.shape[1:], 10
-    )
+    plain = make_member(mlp_cohort(), TWO_CLASSES)
+    crossed = make_member(mlp_cohort(members=14, seeds=SeedsSpec(init=7, order=2)), TWO_CLASSES)
     own, shared = plain.init(jnp.int32(3)), crossed.init(jnp.int32(6))
     # Member 6 of the crossed cohort has level 3 of the initial weights.
     assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), own.params, shared.params))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import optax
 import pytest
-from toys import easy_images, mlp_cohort
+from toys import TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.specs import (
     AdamWSpec,
@@ -148,7 +148,7 @@ def test_a_schedule_counts_the_member_s_own_steps_after_a_refill() -> None:
         recipe=RecipeSpec(StepSchedule(2, 0.1), warmup_steps=3),
     )
     data = make_resident(easy_images())
-    member = make_member(cohort, (4, 4, 1), 2)
+    member = make_member(cohort, TWO_CLASSES)
     program = make_lanes(member, cohort, Layout(1, 1), 6, jax.devices()[:1])
     _, trace = program.advance(program.empty(), data)
 

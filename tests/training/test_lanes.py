@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from toys import (
+    TWO_CLASSES,
     descent_cohort,
     descent_fate,
     descent_member,
@@ -29,8 +30,6 @@ from lab.training.lanes import LaneProgram, Lanes, Layout, Trace, make_lanes
 from lab.training.member import MemberInfo, make_member
 from lab.training.resident import Resident, make_resident
 from lab.words import Outcome
-
-IMAGE = (4, 4, 1)
 
 
 class Row(NamedTuple):
@@ -238,7 +237,7 @@ def network_data() -> Resident:
 def network(blocks: int, evaluations: int, devices: int) -> tuple[CohortSpec, LaneProgram]:
     """Compiled once for each setting."""
     cohort = mlp_cohort()
-    member = make_member(cohort, IMAGE, 2)
+    member = make_member(cohort, TWO_CLASSES)
     layout = Layout(blocks, 4)
     return cohort, make_lanes(member, cohort, layout, evaluations, jax.devices()[:devices])
 
@@ -268,7 +267,7 @@ def test_neither_blocks_nor_devices_change_a_bit(two_devices: list[jax.Device]) 
     assert network_curves(3, 2, 1) == reference
 
 
-_inits = jax.jit(jax.vmap(make_member(mlp_cohort(), IMAGE, 2).init))
+_inits = jax.jit(jax.vmap(make_member(mlp_cohort(), TWO_CLASSES).init))
 
 
 def seated(program: LaneProgram, cohort: CohortSpec, members: Sequence[int]) -> Lanes:
@@ -321,7 +320,7 @@ def test_a_broken_neighbour_does_no_harm() -> None:
 def test_one_member_alone_is_the_member_in_its_lane() -> None:
     """Without vmap the sums are ordered otherwise: equal within 1e-5."""
     cohort, data = mlp_cohort(), network_data()
-    member = make_member(cohort, IMAGE, 2)
+    member = make_member(cohort, TWO_CLASSES)
 
     @jax.jit
     def life(number: jax.Array) -> Any:

@@ -14,8 +14,10 @@ import optax
 import pytest
 from toys import easy_images, easy_masks, mlp_cohort, unet_cohort
 
-from lab.data.loading import DataArrays
-from lab.models import build_model, example_input, initial_gain, initialise
+from lab.data.arrays import DataArrays
+from lab.models import build_module
+from lab.models.build import initial_gain
+from lab.models.initial import initialise
 from lab.randomness import Stream, batch_indices, member_key, step_key
 from lab.specs import (
     AdamSpec,
@@ -27,7 +29,8 @@ from lab.specs import (
     Varied,
 )
 from lab.training import member as member_module
-from lab.training.member import MemberState, make_member
+from lab.training.member import Member, MemberState, make_member
+from lab.training.problem import make_problem
 from lab.training.resident import Examples, make_resident
 from lab.words import Hyperparameter, Metric, Precision, Task
 
@@ -41,9 +44,8 @@ CASES = {
 }
 
 
-def image_shape(data: DataArrays) -> tuple[int, int, int]:
-    height, width, depth = data.train.inputs.shape[1:]
-    return int(height), int(width), int(depth)
+def member_of(cohort: CohortSpec, data: DataArrays) -> Member:
+    return make_member(cohort, make_problem(cohort.data.task, data))
 
 
 def loss_by_hand(cohort: CohortSpec, logits: jax.Array, targets: jax.Array) -> jax.Array:
@@ -65,14 +67,16 @@ def optimizer_by_hand(cohort: CohortSpec) -> optax.GradientTransformation:
 def by_hand(name: str, number: int) -> tuple[Any, Any, list[float]]:
     """Parameters, batch statistics and losses of a member's first steps."""
     cohort, data = CASES[name]
-    module = build_model(cohort.model, data.classes)
+    module = build_module(cohort.model, make_problem(cohort.data.task, data).signature)
     optimizer = optimizer_by_hand(cohort)
 
     @jax.jit
     def start() -> tuple[Any, Any, Any]:
         key = member_key(cohort.seed, Stream.INIT, jnp.int32(number))
         gain = initial_gain(cohort.model)
-        variables = initialise(module, key, example_input(image_shape(data)), gain)
+        variables = initialise(
+            module, key, make_problem(cohort.data.task, data).signature.example(), gain
+        )
         params = variables["params"]
         return params, variables.get("batch_stats", {}), optimizer.init(params)
 
@@ -116,7 +120,7 @@ def trained(name: str, number: int, data: DataArrays | None = None) -> MemberSta
 @functools.cache
 def compiled(name: str):
     cohort, data = CASES[name]
-    member = make_member(cohort, image_shape(data), data.classes)
+    member = member_of(cohort, data)
     return jax.jit(member.init), jax.jit(member.step)
 
 
@@ -141,7 +145,7 @@ def test_a_step_is_the_hand_written_one(name: str) -> None:
     assert int(state.step) == STEPS
     assert not bool(state.diverged)
     close(state.params, params)
-    close(state.batch_stats, stats)
+    close(state.model_state, stats)
     assert len(set(losses)) == STEPS
     start = compiled(name)[0](jnp.int32(2))
     moved = jax.tree.map(lambda new, old: jnp.abs(new - old).max(), state.params, start.params)
@@ -168,7 +172,7 @@ def test_the_order_of_the_data_matters() -> None:
 def test_members_and_cohorts_of_different_seeds_start_differently() -> None:
     kernels = set()
     for seed in (3, 4):
-        member = make_member(mlp_cohort(seed=seed), (4, 4, 1), 2)
+        member = member_of(mlp_cohort(seed=seed), easy_images())
         states = jax.jit(jax.vmap(member.init))(jnp.arange(5, dtype=jnp.int32))
         kernel = np.asarray(states.params["Dense_0"]["kernel"]).reshape(5, -1)
         kernels |= {tuple(row) for row in kernel.tolist()}
@@ -177,9 +181,9 @@ def test_members_and_cohorts_of_different_seeds_start_differently() -> None:
 
 def whole_split(cohort: CohortSpec, data: DataArrays, state: MemberState) -> npt.NDArray:
     """Loss and metric of the whole validation split in one piece, in numpy from the logits on."""
-    module = build_model(cohort.model, data.classes)
+    module = build_module(cohort.model, make_problem(cohort.data.task, data).signature)
     x = jnp.asarray(data.validation.inputs, jnp.float32) / 255
-    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    variables = {"params": state.params, "batch_stats": state.model_state}
     logits: Any = jax.jit(functools.partial(module.apply, train=False))(variables, x)
     loss = float(loss_by_hand(cohort, logits, jnp.asarray(data.validation.targets)))
     said, true = np.asarray(logits), data.validation.targets
@@ -194,13 +198,13 @@ def test_an_evaluation_is_of_the_whole_validation_split(name: str, count: int) -
     """Of 150 examples, which three chunks of 50 hold, and of 37 and 21, which are in one."""
     cohort, _ = CASES[name]
     data = easy_masks(validation=count) if name == "unet" else easy_images(validation=count)
-    member = make_member(cohort, image_shape(data), 2)
+    member = member_of(cohort, data)
     state = trained(name, 1)._replace(step=jnp.int32(cohort.eval_every))
     after, info = jax.jit(member.evaluate)(state, make_resident(data).validation)
     np.testing.assert_allclose(info.metrics_M, whole_split(cohort, data, state), rtol=1e-5)
     assert int(info.evaluation) == 1
     jax.tree.map(np.testing.assert_array_equal, after.params, state.params)
-    jax.tree.map(np.testing.assert_array_equal, after.batch_stats, state.batch_stats)
+    jax.tree.map(np.testing.assert_array_equal, after.model_state, state.model_state)
 
 
 MUCH = RecipeSpec(CosineSchedule(30), 3, clip_norm=1.0, dropout=0.25, label_smoothing=0.1)
@@ -213,7 +217,7 @@ VARIED = (
 @functools.cache
 def runner(cohort: CohortSpec, steps: int):
     data = easy_images()
-    member = make_member(cohort, image_shape(data), 2)
+    member = member_of(cohort, data)
     train = make_resident(data).train
 
     def live(index: jax.Array) -> MemberState:
@@ -259,7 +263,7 @@ def test_dropout_draws_by_member_and_not_by_lane() -> None:
 def test_each_stream_changes_its_own_draws_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """With another key in one stream, only the start, the batches or the units dropped move."""
     cohort, data = mlp_cohort(recipe=RecipeSpec(dropout=0.5)), easy_images()
-    member = make_member(cohort, image_shape(data), 2)
+    member = member_of(cohort, data)
     train = make_resident(data).train
     fixed = Examples(train.inputs[:8], train.targets[:8])
     ready = member.init(jnp.int32(1))
@@ -289,7 +293,7 @@ def test_dropout_draws_anew_at_every_step() -> None:
     """The same batch and weights at another step: other units are dropped."""
     data = easy_images()
     train = make_resident(data).train
-    member = make_member(mlp_cohort(recipe=RecipeSpec(dropout=0.5)), image_shape(data), 2)
+    member = member_of(mlp_cohort(recipe=RecipeSpec(dropout=0.5)), data)
     state, learn = member.init(jnp.int32(1)), jax.jit(member.learn)
     batch = member.draw(state, train)
     first, again = learn(state, batch), learn(state, batch)
@@ -304,7 +308,7 @@ def test_no_code_is_compiled_for_what_a_recipe_does_without() -> None:
     train = make_resident(data).train
 
     def text(cohort: CohortSpec) -> str:
-        member = make_member(cohort, image_shape(data), 2)
+        member = member_of(cohort, data)
         state = member.init(jnp.int32(0))
         return str(jax.make_jaxpr(member.learn)(state, member.draw(state, train)))
 
@@ -315,7 +319,7 @@ def test_no_code_is_compiled_for_what_a_recipe_does_without() -> None:
 def test_averaged_weights_are_what_is_evaluated() -> None:
     """With an average that keeps the start it is the start's loss; batch statistics go along."""
     data = easy_images()
-    evaluate = jax.jit(make_member(mlp_cohort(), image_shape(data), 2).evaluate)
+    evaluate = jax.jit(member_of(mlp_cohort(), data).evaluate)
     validation = make_resident(data).validation
 
     def loss(state: MemberState) -> float:
@@ -332,10 +336,10 @@ def test_averaged_weights_are_what_is_evaluated() -> None:
     assert loss(trained_) != pytest.approx(loss(start), rel=1e-4)
     plain = trained_._replace(average=None)
     assert loss(trained_) != pytest.approx(loss(plain), rel=1e-4)
-    unet = make_member(unet_cohort(recipe=RecipeSpec(ema_decay=0.5)), (8, 8, 3), 2)
+    unet = member_of(unet_cohort(recipe=RecipeSpec(ema_decay=0.5)), easy_masks())
     shape = jax.eval_shape(unet.init, jnp.int32(0))
     assert jax.tree.structure(shape.average) == jax.tree.structure(
-        (shape.params, shape.batch_stats)
+        (shape.params, shape.model_state)
     )
 
 
@@ -349,7 +353,7 @@ def test_bfloat16_computes_nearly_the_same_and_keeps_float32(name: str) -> None:
     init, step = compiled(name)
     train, start = make_resident(data).train, init(jnp.int32(2))
     rough_cohort = dataclasses.replace(cohort, precision=Precision.BFLOAT16)
-    rough = jax.jit(make_member(rough_cohort, image_shape(data), 2).step)(start, train)
+    rough = jax.jit(member_of(rough_cohort, data).step)(start, train)
     assert [leaf.dtype for leaf in jax.tree.leaves(rough)] == [
         leaf.dtype for leaf in jax.tree.leaves(start)
     ]
@@ -364,7 +368,7 @@ def test_bfloat16_computes_nearly_the_same_and_keeps_float32(name: str) -> None:
 
 def test_bfloat16_reaches_the_matrix_products() -> None:
     cohort, data = mlp_cohort(precision=Precision.BFLOAT16), easy_images()
-    member = make_member(cohort, image_shape(data), 2)
+    member = member_of(cohort, data)
     train = make_resident(data).train
     state = member.init(jnp.int32(0))
     text = str(jax.make_jaxpr(member.learn)(state, member.draw(state, train)))
@@ -381,7 +385,7 @@ def test_divergence_above_a_factor_of_the_first_batch(factor: float, diverges: b
     _, _, losses = by_hand("mlp", 0)
     assert float(states_of(cohort, (0,), 4).start_loss[0]) == pytest.approx(losses[0], rel=1e-5)
     data = easy_images()
-    member = make_member(cohort, image_shape(data), 2)
+    member = member_of(cohort, data)
     state = jax.tree.map(lambda leaf: leaf[0], states_of(cohort, (0,), 4))
     worse = state._replace(params=jax.tree.map(lambda leaf: 40 * leaf, state.params))
     after, info = jax.jit(member.evaluate)(worse, make_resident(data).validation)
@@ -391,7 +395,7 @@ def test_divergence_above_a_factor_of_the_first_batch(factor: float, diverges: b
 
 
 def ended(state: MemberState, cohort: CohortSpec) -> tuple[bool, bool]:
-    member = make_member(cohort, (4, 4, 1), 2)
+    member = member_of(cohort, easy_images())
     validation = make_resident(CASES["mlp"][1]).validation
     _, info = jax.jit(member.evaluate)(state, validation)
     return bool(info.ended), bool(info.reached_K[-1])
@@ -404,7 +408,7 @@ def test_a_member_ends_when_it_has_reached_diverged_or_spent() -> None:
 
     def fresh(target: TargetSpec, **changes: Any) -> tuple[bool, bool]:
         cohort = mlp_cohort(target=target)
-        shape = make_member(cohort, (4, 4, 1), 2).init(jnp.int32(0))
+        shape = member_of(cohort, easy_images()).init(jnp.int32(0))
         return ended(state._replace(detection=shape.detection, **changes), cohort)
 
     budget = jnp.int32(mlp_cohort().budget_steps)

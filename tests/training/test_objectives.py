@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import assert_never
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import scipy.special
 
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 from lab.training import resident
 from lab.training.objectives import objective
 from lab.training.resident import Chunks, chunk_shapes, make_resident, to_float
@@ -49,8 +50,9 @@ def cross_entropy(logit: float, true: int) -> float:
 
 
 def test_segmentation_by_hand() -> None:
-    loss, iou = score(Task.SEGMENTATION, LOGITS, MASKS)
+    loss, iou, dice = score(Task.SEGMENTATION, LOGITS, MASKS)
     assert iou == pytest.approx(2 / 5)
+    assert dice == pytest.approx(2 * 2 / (4 + 3))
     pairs = zip(np.ravel(LOGITS), np.ravel(MASKS), strict=True)
     by_hand = sum(cross_entropy(logit, true) for logit, true in pairs) / 8
     assert loss == pytest.approx(by_hand)
@@ -87,13 +89,34 @@ def test_language_by_hand() -> None:
     """Two windows of two tokens out of three; every position counts alike."""
     logits = [[[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]], [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]]
     tokens = np.array([[0, 1], [1, 0]], np.uint8)
-    loss, accuracy = score(Task.LANGUAGE, logits, tokens)
+    loss, perplexity, bits, accuracy = score(Task.LANGUAGE, logits, tokens)
     assert accuracy == 0.75
+    assert perplexity == pytest.approx(math.exp(loss))
+    assert bits == pytest.approx(loss / math.log(2))
     sums = [math.exp(2) + 2, math.exp(3) + 2, math.exp(1) + 2, 3]
     by_hand = (sum(map(math.log, sums)) - 2 - 1) / 4
     assert loss == pytest.approx(by_hand)
     batch = objective(Task.LANGUAGE).loss(jnp.asarray(logits, jnp.float32), jnp.asarray(tokens))
     assert float(batch) == pytest.approx(by_hand)
+
+
+def test_bits_per_character_do_not_depend_on_how_text_is_cut() -> None:
+    """A uniform model of 8 tokens of 2 characters each says 3 bits a token, 1.5 a character."""
+    one = objective(Task.LANGUAGE, characters_per_token=2.0)
+    tokens = jnp.zeros((2, 3), jnp.int32)
+    figures = one.score(one.tally(jnp.zeros((2, 3, 8)), tokens, jnp.ones(2)))
+    np.testing.assert_allclose(figures[:3], [math.log(8), 8, 1.5], rtol=1e-6)
+
+
+def test_regression_by_hand() -> None:
+    """Residuals 1, 0 and 2 on targets about a mean of 2; the mean itself explains nothing."""
+    targets = np.array([[1.0], [2.0], [3.0]], np.float32)
+    loss, explained = score(Task.REGRESSION, [[2.0], [2.0], [5.0]], targets)
+    assert loss == pytest.approx(5 / 3)
+    assert explained == pytest.approx(1 - 5 / 2)
+    assert score(Task.REGRESSION, np.full((3, 1), 2.0), targets)[1] == pytest.approx(0, abs=1e-6)
+    batch = objective(Task.REGRESSION).loss(jnp.array([[2.0], [5.0]]), jnp.array([[1.0], [3.0]]))
+    assert float(batch) == pytest.approx(5 / 2)
 
 
 def smoothed_loss(task: Task, logits: npt.NDArray, targets: npt.NDArray, weight: float) -> float:
@@ -102,7 +125,10 @@ def smoothed_loss(task: Task, logits: npt.NDArray, targets: npt.NDArray, weight:
     return float(one.loss(logits_, jnp.asarray(targets)) + weight * added)
 
 
-@pytest.mark.parametrize("task", Task)
+LABELLED = [task for task in Task if task is not Task.REGRESSION]
+
+
+@pytest.mark.parametrize("task", LABELLED)
 @pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])
 def test_smoothed_labels_are_those_of_the_definition(task: Task, weight: float) -> None:
     """(1 - weight) of the true class and weight / classes of each (Szegedy et al. 2016)."""
@@ -128,24 +154,31 @@ def drawn(task: Task) -> tuple[npt.NDArray, npt.NDArray]:
             return rng.normal(size=(5, 4)), rng.integers(0, 4, 5, dtype=np.int32)
         case Task.LANGUAGE:
             return rng.normal(size=(5, 3, 4)), rng.integers(0, 4, (5, 3), dtype=np.uint8)
+        case Task.REGRESSION:
+            return rng.normal(size=(5, 3)), rng.normal(size=(5, 3)).astype(np.float32)
+        case _:
+            assert_never(task)
 
 
 def test_metrics_come_in_their_declared_order() -> None:
-    """A perfect net has the least loss and the highest metric, so the order cannot be swapped."""
+    """A perfect net has the best of each that there is, so the order cannot be swapped."""
     for task, logits, targets in (
         (Task.SEGMENTATION, 40.0 * MASKS - 20, MASKS),
         (Task.CLASSIFICATION, [[20.0, 0.0], [0.0, 20.0]], np.array([0, 1], np.int32)),
         (Task.LANGUAGE, [[[20.0, 0.0], [0.0, 20.0]]], np.array([[0, 1]], np.uint8)),
+        (Task.REGRESSION, [[1.0], [3.0]], np.array([[1.0], [3.0]], np.float32)),
     ):
         figures = dict(zip(TASK_METRICS[task], score(task, logits, targets), strict=True))
         for metric, figure in figures.items():
-            perfect = 0 if metric.direction.value == "minimize" else 1
+            falling = metric.direction.value == "minimize"
+            perfect = metric.lower if falling else metric.upper
             assert figure == pytest.approx(perfect, abs=1e-6)
 
 
 def test_nothing_said_and_nothing_there_is_no_hit() -> None:
-    _, iou = score(Task.SEGMENTATION, -np.ones((1, 2, 2)), np.zeros((1, 2, 2), np.uint8))
+    _, iou, dice = score(Task.SEGMENTATION, -np.ones((1, 2, 2)), np.zeros((1, 2, 2), np.uint8))
     assert iou == 0
+    assert dice == 0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -154,8 +187,8 @@ def test_a_net_that_says_no_number_has_no_metric(task: Task, bad: float) -> None
     """NaN is not above 0, so counted naively a broken net would say "background"."""
     logits, targets = drawn(task)
     figures = score(task, np.full_like(logits, bad), targets)
-    assert np.isnan(figures[1])
-    assert not np.isfinite(figures[0])
+    assert np.isnan(figures[-1])
+    assert not np.isfinite(figures).any()
 
 
 @pytest.mark.parametrize("task", Task)

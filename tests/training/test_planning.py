@@ -9,7 +9,7 @@ import jax
 import pytest
 from toys import DIGITS, PICTURES, easy_images, easy_masks, mlp_cohort, unet_cohort
 
-from lab.data.loading import DataArrays, Split
+from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
 from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, StudySpec

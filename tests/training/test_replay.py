@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from toys import DIGITS, easy_images, mlp_cohort
+from toys import DIGITS, TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.errors import UsageError
 from lab.records.store import RunFolder
@@ -159,7 +159,7 @@ def test_gradients_are_those_that_the_member_learns_by() -> None:
     """Plain gradient descent moves by minus the rate times the gradient, whatever the loss."""
     recipe = RecipeSpec(dropout=0.3, label_smoothing=0.2)
     cohort = mlp_cohort(optimizer=SGDSpec(0.5, momentum=0.0), recipe=recipe)
-    member = make_member(cohort, (4, 4, 1), 2)
+    member = make_member(cohort, TWO_CLASSES)
     train = make_resident(DATA[DIGITS]).train
     observe = make_observe(cohort, member, 2, (Value.GRADIENTS, Value.UPDATES))
     state, look, step = jax.jit(member.init)(jnp.int32(5)), jax.jit(observe), jax.jit(member.step)

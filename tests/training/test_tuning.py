@@ -9,7 +9,7 @@ import jax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import easy_images, mlp_cohort
+from toys import TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.costs import StepCost, step_cost
 from lab.errors import UsageError
@@ -43,7 +43,7 @@ on_two_cpu_devices = pytest.mark.skipif(
 
 def chosen(lanes: int | None, width: int | None = None, cohort: CohortSpec | None = None) -> Choice:
     cohort = cohort or mlp_cohort(members=100)
-    member = make_member(cohort, (4, 4, 1), 2)
+    member = make_member(cohort, TWO_CLASSES)
     cost = step_cost(member, DATA.train, cohort.batch_size)
     return choose_layout(member, cohort, DATA, cost, lanes, width, None, {})
 
@@ -118,7 +118,7 @@ def test_a_network_too_large_for_one_lane_is_refused(memory: Callable[[int], Non
 
 @on_two_cpu_devices
 def test_auto_takes_no_more_than_fits(memory: Callable[[int], None]) -> None:
-    cost = step_cost(make_member(mlp_cohort(), (4, 4, 1), 2), DATA.train, mlp_cohort().batch_size)
+    cost = step_cost(make_member(mlp_cohort(), TWO_CLASSES), DATA.train, mlp_cohort().batch_size)
     memory(int(6 * (cost.moved_bytes / tuning.WORKING_SHARE + 4 * cost.state_bytes)))
     assert chosen(None).layout == Layout(2, 2)
     memory(2 * cost.state_bytes)
@@ -295,5 +295,5 @@ def test_a_program_is_known_by_what_its_speed_depends_on() -> None:
 
 def test_a_width_is_measured_on_the_member_itself() -> None:
     cohort = mlp_cohort()
-    speed = measured_speed(make_member(cohort, (4, 4, 1), 2), DATA, {}, 2, seconds=0.02)
+    speed = measured_speed(make_member(cohort, TWO_CLASSES), DATA, {}, 2, seconds=0.02)
     assert 10 < speed < 1e8

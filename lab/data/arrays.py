@@ -1,0 +1,36 @@
+"""What a cohort learns from and is judged by, as arrays in memory."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """N examples in stored order; a dtype says what inputs are.
+
+    `inputs`: uint8 are images [N, H, W, C], which models see as float32 in [0, 1]; other integers
+    tokens [N, T], seen as int32; floats are seen as they are. `targets` of segmentation:
+    [N, H, W] uint8, 1 where foreground and 0 elsewhere; of classification: [N] int32 in
+    0..classes-1; of a language: [N, T], the token after each; of regression: [N, K] float32.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class DataArrays:
+    """Both splits.
+
+    `classes` of a language are the tokens of its vocabulary, of regression the numbers that are
+    predicted; segmentation has 2, background first. `vocabulary` is the number of tokens that
+    inputs are made of, 0 where they are none. `characters_per_token` is that of the validation
+    text.
+    """
+
+    train: Split
+    validation: Split
+    classes: int
+    vocabulary: int = 0
+    characters_per_token: float = 1.0
