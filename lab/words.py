@@ -21,6 +21,14 @@ class Task(enum.Enum):
     REGRESSION = "regression"
 
 
+class Tokens(enum.Enum):
+    """What a text is cut into."""
+
+    CHARACTERS = "characters"
+    BPE = "bpe"
+    """Byte pair encoding: bytes, and the sequences of them that are frequent."""
+
+
 class Metric(enum.Enum):
     """A figure of the whole validation split."""
 

@@ -43,6 +43,7 @@ from lab.specs.seeds import SeedsSpec
 from lab.specs.sequential import SequentialSpec, default_looks
 from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
 from lab.specs.target import NamedMetric, TargetSpec
+from lab.specs.text import TextSpec
 from lab.specs.variation import Varied
 
 AnyCohortSpec = CohortSpec | ImportedSpec
@@ -87,6 +88,7 @@ __all__ = [
     "StepSchedule",
     "StudySpec",
     "TargetSpec",
+    "TextSpec",
     "TransformerSpec",
     "UNetSpec",
     "Varied",
