@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
-import sys
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -91,8 +90,8 @@ class TextArrays:
 def tokenise(spec: TextSpec, train: list[str], validation: list[str]) -> TextArrays:
     """Windows of both splits, each split's documents joined in order by a newline.
 
-    A character that the training text lacks is one token, "unknown", to a tokeniser of characters;
-    byte pair encoding spells it in bytes.
+    A character that the training text lacks is one token, "unknown", to a tokeniser of characters,
+    which asks for less than the character itself; byte pair encoding spells it in bytes.
 
     Raises:
         UsageError: a text is shorter than a window, or too short for the vocabulary.
@@ -133,8 +132,8 @@ def cut_windows(tokens: np.ndarray, window: int, split: str) -> Windows:
     if count < 1:
         remedy = f"pass --window={len(tokens) - 1} or less, or" if len(tokens) > 1 else "choose"
         raise UsageError(
-            f"the {split} text has {len(tokens)} tokens, but a window of {window} takes "
-            f"{window + 1}; {remedy} a split with more text"
+            f"the length of the {split} text is {len(tokens)} in tokens, but a window of {window} "
+            f"takes {window + 1}; {remedy} a split with more text"
         )
     end = count * window
     return Windows(tokens[:end].reshape(count, window), tokens[1 : end + 1].reshape(count, window))
@@ -152,11 +151,12 @@ def _count_characters(piece: bytes) -> int:
 
 def _fit_characters(text: str) -> Tokeniser:
     """The code points of the text in order, and then a token for all others."""
-    known = np.unique(_code_points(text))
-    token_of = np.full(sys.maxunicode + 1, len(known), np.int32)
+    known = np.unique(_code_points(text)).astype(np.int32)
+    beyond = known.max(initial=-1) + 1
+    token_of = np.full(beyond + 1, len(known), np.int32)
     token_of[known] = np.arange(len(known))
     pieces = (*(chr(point).encode() for point in known), _UNKNOWN)
-    return Tokeniser(pieces, lambda text: token_of[_code_points(text)])
+    return Tokeniser(pieces, lambda text: token_of[np.minimum(_code_points(text), beyond)])
 
 
 def _code_points(text: str) -> np.ndarray:
