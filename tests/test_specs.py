@@ -22,6 +22,7 @@ from lab.specs import (
     CosineSchedule,
     DataSpec,
     DeepLinearSpec,
+    DifficultySpec,
     InverseSquareRootSchedule,
     LAMBSpec,
     LionSpec,
@@ -38,6 +39,7 @@ from lab.specs import (
     StepSchedule,
     StudySpec,
     TargetSpec,
+    TextSpec,
     TransformerSpec,
     UNetSpec,
     Varied,
@@ -53,6 +55,7 @@ from lab.words import (
     Precision,
     Rule,
     Task,
+    Tokens,
 )
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
@@ -100,15 +103,32 @@ VARIED = st.just(()) | st.just(
     )
 )
 SPLITS = st.none() | st.sampled_from(["train", "train[:80%]", "test"])
-DATA = st.builds(
-    DataSpec,
-    name=st.text(min_size=1, max_size=10),
-    task=st.sampled_from(Task),
-    image_size=st.none() | COUNT,
-    train_split=SPLITS,
-    validation_split=SPLITS,
-    foreground=st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple),
+HARD = st.builds(
+    DifficultySpec,
+    train_fraction=st.floats(0, 1, exclude_min=True),
+    label_noise=SHARE,
+    input_noise=SHARE,
+    seed=st.integers(0, 2**32 - 1),
 )
+TEXTS = st.builds(TextSpec, tokens=st.just(Tokens.BPE), window=COUNT, vocabulary=st.none())
+
+
+def data_of(task: Task) -> st.SearchStrategy[DataSpec]:
+    language = task is Task.LANGUAGE
+    return st.builds(
+        DataSpec,
+        name=st.text(min_size=1, max_size=10),
+        task=st.just(task),
+        image_size=st.none() if language else st.none() | COUNT,
+        train_split=SPLITS,
+        validation_split=SPLITS,
+        foreground=st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple),
+        text=st.none() | TEXTS if language else st.none(),
+        difficulty=st.just(DifficultySpec()) if language else HARD,
+    )
+
+
+DATA = st.sampled_from(Task).flatmap(data_of)
 MARGINS = st.builds(
     Margins,
     *(st.floats(0, 1, exclude_min=True, exclude_max=True) for _ in dataclasses.fields(Margins)),
@@ -118,9 +138,10 @@ MARGINS = st.builds(
 @st.composite
 def targets(draw: st.DrawFn, task: Task) -> TargetSpec:
     metric = draw(st.sampled_from(TASK_METRICS[task]))
-    upper = min(metric.upper, 100.0)
-    values = draw(st.lists(st.floats(1e-6, upper), min_size=1, max_size=4, unique=True))
     rule = draw(st.sampled_from(Rule))
+    lower = 0.0 if rule is Rule.PLATEAU else max(metric.lower, -100.0)
+    within = st.floats(lower + 1e-6, min(metric.upper, 100.0))
+    values = draw(st.lists(within, min_size=1, max_size=4, unique=True))
     falling = rule is Rule.PLATEAU or metric.direction is Direction.MINIMIZE
     return TargetSpec(
         metric,
@@ -129,6 +150,9 @@ def targets(draw: st.DrawFn, task: Task) -> TargetSpec:
         smoothing=draw(st.integers(1, 3)),
         rule=rule,
     )
+
+
+UNLABELLED = RECIPES.map(lambda recipe: dataclasses.replace(recipe, label_smoothing=0.0))
 
 
 @st.composite
@@ -150,7 +174,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
             eval_every=every,
             members=draw(st.integers(3, 10**6)),
             seed=draw(st.integers(0, 2**32 - 1)),
-            recipe=draw(RECIPES),
+            recipe=draw(RECIPES if data.task is not Task.REGRESSION else UNLABELLED),
             vary=draw(VARIED),
             divergence_factor=factor,
             precision=precision,

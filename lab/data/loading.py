@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
-from lab.data import pictures, preparation, reading
+from lab.data import preparation, reading
 from lab.data.arrays import DataArrays, Split
+from lab.data.difficulty import made_harder
+from lab.data.examples import Decoded, decode
+from lab.data.features import Features, Inputs, find_features
+from lab.data.tokens import tokenise
 from lab.errors import UsageError
-from lab.specs import DataSpec
+from lab.specs import DataSpec, TextSpec
 from lab.words import Task
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 2**31
 """The most that both splits may take together; they sit on the device for the whole run."""
 
-TARGET_FEATURES = {Task.SEGMENTATION: "segmentation_mask", Task.CLASSIFICATION: "label"}
+BYTES_A_CHARACTER = 4
+"""A token of two bytes, as input and as target."""
 
 _HELD_OUT = ("train[:85%]", "train[85%:]")
 
@@ -37,6 +41,7 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     """Reads both splits of a set, preparing or downloading it first where it is missing.
 
     With `image_size`, images are squashed to a square (bilinear), and masks with them (nearest).
+    Texts are cut into windows of tokens. All is then made as hard as the spec says.
 
     Args:
         spec: which set, and what of it.
@@ -45,13 +50,8 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     Raises:
         UsageError: the set is not to be had, or does not hold what the spec asks for.
     """
-    if spec.task not in TARGET_FEATURES:
-        raise UsageError(
-            f"data sets for {spec.task.value} are not read yet; choose a task of "
-            f"{', '.join(task.value for task in TARGET_FEATURES)}"
-        )
     builder = _open(spec, data_dir)
-    classes = _require_features(builder, spec)
+    features = find_features(builder, spec)
     expressions = _split_expressions(spec, tuple(builder.info.splits))
     extents = [reading.split_extents(builder, expression) for expression in expressions]
     if shared := reading.overlap(*extents):
@@ -59,43 +59,23 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
             f"splits {expressions[0]!r} and {expressions[1]!r} of {spec.name} share {shared} "
             "examples; pass a --train_split and a --validation_split that share none"
         )
+    if features.inputs is Inputs.TEXT:
+        return made_harder(_read_text(builder, spec, features, expressions), spec)
     counts = [sum(end - start for _, start, end in parts) for parts in extents]
     train, validation = (
-        _read_split(builder, spec, expression, count, sum(counts))
+        _read_split(builder, spec, features, expression, count, sum(counts))
         for expression, count in zip(expressions, counts, strict=True)
     )
     _require_alike(train, validation, spec)
-    _require_targets(train, validation, spec, classes)
-    return DataArrays(train, validation, classes)
+    for split in (train, validation):
+        _require_targets(split, spec, features)
+    data = DataArrays(train, validation, features.classes, features.vocabulary)
+    return made_harder(data, spec)
 
 
 def _open(spec: DataSpec, data_dir: pathlib.Path | None) -> tfds.core.DatasetBuilder:
     folder = (data_dir or preparation.default_folder()).expanduser().absolute()
     return preparation.open_prepared(spec.name, folder)
-
-
-def _require_features(builder: tfds.core.DatasetBuilder, spec: DataSpec) -> int:
-    """The number of classes of a set that has what the task needs."""
-    features = builder.info.features
-    needed = ("image", TARGET_FEATURES[spec.task])
-    found = tuple(features) if hasattr(features, "keys") else ()
-    if any(key not in found for key in needed):
-        raise UsageError(
-            f"{spec.task.value} needs the features {' and '.join(needed)}, but {spec.name} has "
-            f"{', '.join(sorted(found)) or 'none with a name'}; choose another data set or task"
-        )
-    image = features["image"]
-    if len(image.shape) != 3 or image.np_dtype != np.uint8:
-        raise UsageError(
-            f"the image of {spec.name} is {image.shape} {np.dtype(image.np_dtype)}; "
-            "[height, width, channels] uint8 is needed: choose another data set"
-        )
-    if spec.task is Task.SEGMENTATION:
-        return 2
-    classes = getattr(features["label"], "num_classes", None)
-    if not classes:
-        raise UsageError(f"the label of {spec.name} is not a ClassLabel; choose another data set")
-    return int(classes)
 
 
 def _split_expressions(spec: DataSpec, names: tuple[str, ...]) -> tuple[str, str]:
@@ -106,82 +86,87 @@ def _split_expressions(spec: DataSpec, names: tuple[str, ...]) -> tuple[str, str
     return train, validation
 
 
+def _read_text(
+    builder: tfds.core.DatasetBuilder,
+    spec: DataSpec,
+    features: Features,
+    expressions: tuple[str, str],
+) -> DataArrays:
+    """Both splits as windows of tokens; the training split alone says what a token is."""
+    train, validation = (
+        list(_documents(builder, spec, features.inputs_name, expression))
+        for expression in expressions
+    )
+    text = tokenise(spec.text or TextSpec(), train, validation)
+    return DataArrays(
+        Split(text.train.inputs, text.train.targets),
+        Split(text.validation.inputs, text.validation.targets),
+        classes=text.vocabulary,
+        vocabulary=text.vocabulary,
+        characters_per_token=text.characters_per_token,
+    )
+
+
+def _documents(
+    builder: tfds.core.DatasetBuilder, spec: DataSpec, name: str, expression: str
+) -> Iterator[str]:
+    read = 0
+    for number, example in enumerate(reading.read_examples(builder, expression, (name,))):
+        stored = example[name]
+        read += BYTES_A_CHARACTER * len(stored)
+        _require_memory(spec, 1, read)
+        try:
+            yield stored.decode() if isinstance(stored, bytes) else str(stored)
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"example {number} of {expression} of {spec.name} is no UTF-8 text ({error}); "
+                "choose another data set"
+            ) from error
+
+
 def _read_split(
-    builder: tfds.core.DatasetBuilder, spec: DataSpec, expression: str, count: int, total: int
+    builder: tfds.core.DatasetBuilder,
+    spec: DataSpec,
+    features: Features,
+    expression: str,
+    count: int,
+    total: int,
 ) -> Split:
     """Decodes a split of `count` examples; `total` is that of both splits, for the memory limit."""
     if spec.image_size is not None:
         _require_memory(spec, total, spec.image_size**2)
-    examples = _decoded(builder, spec, expression)
-    image, target = next(examples)
-    _require_memory(spec, total, image.nbytes + target.nbytes)
-    inputs = np.empty((count, *image.shape), np.uint8)
+    examples = _decoded(builder, spec, features, expression)
+    first, target = next(examples)
+    _require_memory(spec, total, first.nbytes + target.nbytes)
+    inputs = np.empty((count, *first.shape), first.dtype)
     targets = np.empty((count, *target.shape), target.dtype)
-    inputs[0], targets[0] = image, target
-    for number, (image, target) in enumerate(examples, start=1):
-        if image.shape != inputs.shape[1:]:
+    inputs[0], targets[0] = first, target
+    for number, (one, target) in enumerate(examples, start=1):
+        if one.shape != inputs.shape[1:]:
             raise UsageError(
                 f"the images of {spec.name} differ in size ({inputs.shape[1]}x{inputs.shape[2]}, "
-                f"{image.shape[0]}x{image.shape[1]}...); pass --image_size"
+                f"{one.shape[0]}x{one.shape[1]}...); pass --image_size"
             )
-        inputs[number], targets[number] = image, target
+        inputs[number], targets[number] = one, target
     return Split(inputs, targets)
 
 
 def _decoded(
-    builder: tfds.core.DatasetBuilder, spec: DataSpec, expression: str
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each example's image [H, W, C] uint8 and its target: mask [H, W] uint8 or label int32."""
-    key = TARGET_FEATURES[spec.task]
-    channels = builder.info.features["image"].shape[-1]
-    for number, example in enumerate(reading.read_examples(builder, expression, ("image", key))):
+    builder: tfds.core.DatasetBuilder, spec: DataSpec, features: Features, expression: str
+) -> Iterator[Decoded]:
+    """Each example of a split, as `lab.data.examples.decode` has it."""
+    channels = None
+    if features.inputs is Inputs.IMAGE:
+        channels = builder.info.features[features.inputs_name].shape[-1]
+    examples = reading.read_examples(builder, expression, features.names)
+    for number, example in enumerate(examples):
         try:
-            image = _pixels(example["image"], channels)
-            target = (
-                _mask(example[key], spec.foreground)
-                if spec.task is Task.SEGMENTATION
-                else np.asarray(example[key], np.int32)
-            )
+            yield decode(example, spec, features, channels)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"example {number} of {expression} of {spec.name} cannot be decoded ({error}); "
                 "choose another data set or leave that example out of the split"
             ) from error
-        if target.ndim and target.shape != image.shape[:2]:
-            raise UsageError(
-                f"example {number} of {expression} of {spec.name} has an image of "
-                f"{image.shape[:2]} pixels and a mask of {target.shape}; they must be alike: "
-                "choose another data set"
-            )
-        yield _resized(image, target, spec.image_size)
-
-
-def _pixels(stored: Any, channels: int | None) -> np.ndarray:
-    """An image [H, W, C] uint8, whether stored encoded or as numbers."""
-    return (
-        pictures.decode_image(stored, channels) if isinstance(stored, bytes) else np.asarray(stored)
-    )
-
-
-def _mask(stored: Any, foreground: tuple[int, ...]) -> np.ndarray:
-    """A mask [H, W] uint8, 1 where its value counts as foreground."""
-    values = pictures.decode_mask(stored) if isinstance(stored, bytes) else np.asarray(stored)
-    if values.ndim == 3 and values.shape[-1] == 1:
-        values = values[..., 0]
-    if values.ndim != 2:
-        raise ValueError(f"a mask of shape {values.shape}; it must hold one number per pixel")
-    return np.isin(values, foreground).astype(np.uint8)
-
-
-def _resized(
-    image: np.ndarray, target: np.ndarray, side: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if side is None:
-        return image, target
-    image = pictures.resize(image, side, Image.Resampling.BILINEAR)
-    if target.ndim:
-        target = pictures.resize(target[..., None], side, Image.Resampling.NEAREST)[..., 0]
-    return image, target
 
 
 def _require_memory(spec: DataSpec, total: int, example_bytes: int) -> None:
@@ -202,17 +187,38 @@ def _require_alike(train: Split, validation: Split, spec: DataSpec) -> None:
         )
 
 
-def _require_targets(train: Split, validation: Split, spec: DataSpec, classes: int) -> None:
-    """Labels are within range; a mask says foreground somewhere, but not everywhere."""
-    for split in (train, validation):
-        low, high = int(split.targets.min()), int(split.targets.max())
-        if spec.task is Task.CLASSIFICATION and not 0 <= low <= high < classes:
+def _require_targets(split: Split, spec: DataSpec, features: Features) -> None:
+    """Labels and tokens are within range, numbers finite; a mask is not the same everywhere."""
+    if features.inputs is Inputs.TOKENS:
+        _require_range(split.inputs, features.vocabulary, "tokens", spec)
+    if features.inputs is Inputs.VECTOR:
+        _require_finite(split.inputs, "inputs", spec)
+    match spec.task:
+        case Task.CLASSIFICATION:
+            _require_range(split.targets, features.classes, "labels", spec)
+        case Task.REGRESSION:
+            _require_finite(split.targets, "targets", spec)
+        case Task.SEGMENTATION if split.targets.min() == split.targets.max():
             raise UsageError(
-                f"the labels of {spec.name} run from {low} to {high}, but it has {classes} "
-                "classes; choose splits that are labelled"
+                f"{'every' if split.targets.max() else 'no'} pixel of a split of {spec.name} is "
+                f"foreground, counting the mask values {spec.foreground}; name others with "
+                "--foreground"
             )
-        if spec.task is Task.SEGMENTATION and low == high:
-            raise UsageError(
-                f"{'every' if high else 'no'} pixel of a split of {spec.name} is foreground, "
-                f"counting the mask values {spec.foreground}; name others with --foreground"
-            )
+
+
+def _require_range(values: np.ndarray, count: int, what: str, spec: DataSpec) -> None:
+    low, high = int(values.min()), int(values.max())
+    if not 0 <= low <= high < count:
+        remedy = "choose splits that are labelled" if what == "labels" else "choose another set"
+        raise UsageError(
+            f"the {what} of {spec.name} run from {low} to {high}, but it has {count} "
+            f"{'classes' if what == 'labels' else what}; {remedy}"
+        )
+
+
+def _require_finite(values: np.ndarray, what: str, spec: DataSpec) -> None:
+    if not np.isfinite(values).all():
+        raise UsageError(
+            f"some {what} of {spec.name} are no finite numbers; choose another data set, or splits "
+            "without them"
+        )

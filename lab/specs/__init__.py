@@ -7,6 +7,7 @@ strings and enums, so that the analysis tower can read a study without JAX.
 from lab.specs.cohort import MAX_EXAMPLES, MAX_MEMBERS, CohortSpec, cohort_seeds
 from lab.specs.comparison import Comparison, ContrastSpec, Margins
 from lab.specs.data import DataSpec
+from lab.specs.difficulty import DifficultySpec
 from lab.specs.imported import ImportedSpec
 from lab.specs.models import (
     CNNSpec,
@@ -65,6 +66,7 @@ __all__ = [
     "CosineSchedule",
     "DataSpec",
     "DeepLinearSpec",
+    "DifficultySpec",
     "ImportedSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",

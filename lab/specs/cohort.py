@@ -17,7 +17,7 @@ from lab.specs.schedules import ConstantSchedule
 from lab.specs.seeds import SeedsSpec
 from lab.specs.target import TargetSpec
 from lab.specs.variation import Varied
-from lab.words import TASK_METRICS, Hyperparameter, Metric, Precision
+from lab.words import TASK_METRICS, Hyperparameter, Metric, Precision, Task
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
@@ -116,6 +116,11 @@ class CohortSpec:
             self.recipe.dropout == 0 or isinstance(self.model, _DROPS_OUT),
             f"dropout is {self.recipe.dropout}, but a {type(self.model).__name__} has none: drop "
             "--dropout",
+        )
+        smoothed = self.recipe.label_smoothing > 0 or self._varies("label_smoothing")
+        require(
+            not smoothed or self.data.task is not Task.REGRESSION,
+            "label_smoothing is given, but regression has no labels: drop --label_smoothing",
         )
         averages = isinstance(self.optimizer, ScheduleFreeSpec)
         require(

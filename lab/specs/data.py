@@ -2,8 +2,12 @@
 
 import dataclasses
 
+from lab.specs.difficulty import DifficultySpec
 from lab.specs.rules import require, require_positive
+from lab.specs.text import TextSpec
 from lab.words import Task
+
+_AS_IT_IS = DifficultySpec()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -13,7 +17,8 @@ class DataSpec:
     `image_size` resizes every image to a square of that many pixels; None keeps the native size,
     which must then be the same for all. A split is a TFDS split expression; None takes the set's
     own `train` and `validation`, or holds the last 15% of `train` out where it has no `validation`.
-    `foreground` lists the mask values that count as foreground (segmentation only).
+    `foreground` lists the mask values that count as foreground (segmentation only). `text` says how
+    a language is cut into tokens; None is by characters.
     """
 
     name: str
@@ -22,6 +27,8 @@ class DataSpec:
     train_split: str | None = None
     validation_split: str | None = None
     foreground: tuple[int, ...] = (1,)
+    text: TextSpec | None = None
+    difficulty: DifficultySpec = _AS_IT_IS
 
     def __post_init__(self) -> None:
         require(bool(self.name), "the data set's name is empty; pass --dataset=NAME")
@@ -29,3 +36,12 @@ class DataSpec:
             require_positive(self, "image_size")
         if self.task is Task.SEGMENTATION:
             require(bool(self.foreground), "no mask value counts as foreground; name at least one")
+        require(
+            self.text is None or self.task is Task.LANGUAGE,
+            f"{self.task.value} reads no text: drop --window, --tokens and --vocabulary",
+        )
+        require(
+            self.image_size is None or self.task is not Task.LANGUAGE,
+            "image_size is given, but a language has no images: drop --image_size",
+        )
+        self.difficulty.require_for(self.task)

@@ -20,7 +20,7 @@ class TextSpec:
     `BPE_VOCABULARY`. Characters are as many as the training text has, so there it stays None.
     """
 
-    tokens: Tokens
+    tokens: Tokens = Tokens.CHARACTERS
     window: int = 64
     vocabulary: int | None = None
 
