@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from experiments import _training
+from experiments import _data, _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.specs import (
@@ -29,7 +29,7 @@ from lab.specs import (
 from lab.specs.seeds import CROSSED
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
-from lab.words import Metric, Task
+from lab.words import Metric
 
 _OUT = flags.DEFINE_string(
     "out",
@@ -70,29 +70,11 @@ _PAIRS = flags.DEFINE_bool(
     "pairs", False, "Give member i of every cohort the same data order: members are then pairs."
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "TFDS data folder; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."
-)
-_IMAGE_SIZE = flags.DEFINE_integer(
-    "image_size", None, "Resize images to this many pixels square; by default their own size."
-)
-_TRAIN_SPLIT = flags.DEFINE_string(
-    "train_split", None, "TFDS split expression, as train[:80%]; by default the set's train split."
-)
-_VALIDATION_SPLIT = flags.DEFINE_string(
-    "validation_split",
-    None,
-    "TFDS split expression; by default the set's validation split, or 15% of train held out.",
-)
+flags.adopt_module_key_flags(_data)
 flags.adopt_module_key_flags(_training)
 
 MOST_MEMBERS = 1024
 """Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""
-
-
-def data_dir() -> Path | None:
-    """Where TFDS keeps its data; None is TFDS's own default."""
-    return None if _DATA_DIR.value is None else Path(_DATA_DIR.value)
 
 
 def members() -> int:
@@ -161,24 +143,6 @@ def _prepare_jax() -> None:
         use_deterministic_operations()
     if warning := use_compilation_cache():
         print(f"warning: {warning}", file=sys.stderr, flush=True)
-
-
-def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> DataSpec:
-    """The data set of the flags."""
-    try:
-        values = tuple(int(value) for value in foreground)
-    except ValueError:
-        raise UsageError(
-            f"foreground is {','.join(foreground)!r}; it must be mask values: pass --foreground=1"
-        ) from None
-    return DataSpec(
-        name=name,
-        task=task,
-        image_size=_IMAGE_SIZE.value,
-        train_split=_TRAIN_SPLIT.value,
-        validation_split=_VALIDATION_SPLIT.value,
-        foreground=values,
-    )
 
 
 def cohort_spec(

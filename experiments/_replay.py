@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from absl import flags
 
-from experiments import _flags
+from experiments import _data, _flags
 from lab.errors import UsageError
 from lab.records.files import write_whole
 from lab.training.observation import Value
@@ -56,7 +56,7 @@ def main() -> None:
     member = _required("member", _MEMBER.value)
     steps, values = _steps(_STEPS.value), _values(_VALUES.value)
     file = _file(Path(run), cohort, member) if steps else None
-    again = replay(run, cohort, member, steps=steps, values=values, data_dir=_flags.data_dir())
+    again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
     print(told(again), flush=True)
     if again.difference is not None:
         sys.exit(1)

@@ -1,211 +1,33 @@
-"""From a study to its answer on the screen and on disk: the same path for every experiment."""
+"""From the flags and a study to its answer: the same path for every experiment."""
 
-import datetime
 import hashlib
-import importlib.metadata
 import os
-import platform
-import shutil
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import jax
+from collections.abc import Mapping
 
 from experiments import _flags
 from lab.data.arrays import DataArrays
-from lab.records.reader import read_records
-from lab.records.store import RunFolder, read_environment, read_json
-from lab.reports import text
-from lab.reports.report import counted, write_report
 from lab.specs import DataSpec, StudySpec
-from lab.training.compilation import operations_are_deterministic
-from lab.training.planning import (
-    FRESH,
-    CohortPlan,
-    has_records,
-    plan_study,
-    require_same_bits,
-    with_records,
-)
-from lab.training.progress import CohortProgress
-from lab.training.runner import Looks, Stopped, all_done, run
-from lab.verdicts import document
-from lab.verdicts.judge import judge
-from lab.verdicts.looking import at_look, deciding_look
-from lab.words import Outcome
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
-SECONDS_BETWEEN_LINES = 5.0
+from lab.studies import run_study
+from lab.training.runner import Stopped
 
 
-def run_study(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArrays]) -> None:
-    """Declares, trains, judges, reports."""
+def answer(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArrays]) -> None:
+    """Declares, trains, judges, reports; ends the process where it was asked to stop."""
     fingerprint = hashlib.sha256(study.to_json().encode()).hexdigest()
-    with RunFolder.open(_flags.out_folder(experiment, fingerprint), study) as folder:
-        known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
-        before = with_records(folder.paths, known.get("cohorts", {}))
-        plans = plan_study(study, data, _flags.lanes(), _flags.lane_width(), before)
-        finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
-        if not finished:
-            fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
-            if not fresh:
-                require_same_bits(known)
-            folder.write_environment(_session(plans) | {FRESH: fresh})
-        _say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
-        _say("\n".join(map(layout_line, plans)))
-        _say(f"\nRun folder {folder.paths.root}; compiling...")
-        ended = () if finished else _train(study, plans, data, folder)
-        if not finished:
-            folder.amend_environment(throughput(ended))
-        records = read_records(folder.paths.root)
-        folder.write_verdict(document.to_json(judge(study.comparison, records)))
-        page = write_report(folder.paths.root)
-        verdict = read_json(folder.paths.verdict)
-        shown = counted(records, verdict)
-        _say("\n" + text.closing(shown, verdict, text.incomplete_line(study, shown)))
-        _say("\n" + "\n".join(throughput_lines(ended)))
-        _say(f"\nReport: {page}")
-
-
-def _train(
-    study: StudySpec,
-    plans: Sequence[CohortPlan],
-    data: Mapping[DataSpec, DataArrays],
-    folder: RunFolder,
-) -> tuple[CohortProgress, ...]:
-    """To the end, or to the first look that settles a study whose members are added in turn."""
-    looks = None
-    if study.sequential is not None:
-        looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look))
-    stop = _flags.termination_held()
     try:
-        return run(plans, data, folder, _Watcher(), stop=stop, looks=looks, warn=_warn)
+        run_study(
+            study,
+            data,
+            _flags.out_folder(experiment, fingerprint),
+            lanes=_flags.lanes(),
+            lane_width=_flags.lane_width(),
+            command=_flags.command(),
+            say=_say,
+            stop=_flags.termination_held(),
+        )
     except Stopped:
         _flags.end_saved()
-
-
-def _looked(study: StudySpec, folder: RunFolder, look: int) -> bool:
-    """Prints the running verdict; whether it is clear."""
-    running = at_look(study.comparison, read_records(folder.paths.root), look)
-    _say(f"\n{running.line}{': enough' if running.settled else ''}")
-    return running.settled
-
-
-def _is_settled(study: StudySpec, folder: RunFolder) -> bool:
-    """Whether the records hold a look that settled the study in an earlier session."""
-    if study.sequential is None:
-        return False
-    return deciding_look(study.comparison, read_records(folder.paths.root)) is not None
-
-
-def _session(plans: Sequence[CohortPlan]) -> dict[str, Any]:
-    return {
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": _flags.command(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        "platform": platform.platform(),
-        "devices": [str(device) for device in jax.devices()],
-        "device_kind": jax.devices()[0].device_kind,
-        "deterministic": operations_are_deterministic(),
-        "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
-    }
-
-
-def layout_line(plan: CohortPlan) -> str:
-    """How a cohort's lanes stand."""
-    layout, devices = plan.layout, len(plan.devices)
-    return (
-        f"Lanes      {plan.cohort.name}: {layout.lanes} lanes, {layout.blocks} "
-        f"{'block' if layout.blocks == 1 else 'blocks'} of {layout.width}, on {devices} "
-        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind}); width "
-        f"{plan.lane_width_chosen}"
-    )
-
-
-def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
-    """What environment.json keeps of how a session ran; cohorts that trained nothing are absent."""
-    return {
-        cohort.name: {
-            "useful_fraction": cohort.useful_fraction,
-            "member_steps_per_second": cohort.member_steps_per_second,
-        }
-        for cohort in ended
-        if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None
-    }
-
-
-def throughput_lines(ended: Sequence[CohortProgress]) -> list[str]:
-    """Of each cohort that was trained in this session."""
-    known = throughput(ended)
-    if not known:
-        return ["Nothing was left to train."]
-    return [
-        f"{name}: {100 * one['useful_fraction']:.1f}% of the lane-steps run were members', "
-        f"{one['member_steps_per_second']:,.0f} member-steps a second"
-        for name, one in known.items()
-    ]
-
-
-class _Watcher:
-    """Prints where members stand: in place on a terminal, else a line every few seconds."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._printed = -SECONDS_BETWEEN_LINES
-        self._in_place = sys.stdout.isatty()
-
-    def __call__(self, cohorts: tuple[CohortProgress, ...]) -> None:
-        now = time.monotonic() - self._started
-        done = all(cohort.done for cohort in cohorts)
-        if not done and not self._in_place and now - self._printed < SECONDS_BETWEEN_LINES:
-            return
-        self._printed = now
-        line = progress_line(cohorts, now)
-        if self._in_place:
-            columns = shutil.get_terminal_size().columns
-            _say(f"\r\033[K{line[: columns - 1]}", end="\n" if done else "")
-        else:
-            _say(line)
-
-
-def progress_line(cohorts: Sequence[CohortProgress], seconds: float) -> str:
-    """One line: time since the start, members of each cohort, time left."""
-    parts = [f"{_clock(seconds)} {_standing(cohort)}" for cohort in cohorts[:1]]
-    parts += [_standing(cohort) for cohort in cohorts[1:]]
-    lefts = [cohort.seconds_left for cohort in cohorts]
-    known = [left for left in lefts if left is not None]
-    if len(known) == len(lefts):
-        left = sum(known)
-        parts.append("done" if left == 0 else f"about {_clock(left)} left")
-    return " | ".join(parts)
-
-
-def _standing(cohort: CohortProgress) -> str:
-    ended = cohort.ended
-    counts = [
-        f"{ended.get(Outcome.REACHED, 0)} reached",
-        f"{cohort.running} running",
-        f"{cohort.waiting} waiting",
-        f"{ended.get(Outcome.EXHAUSTED, 0)} out of budget",
-        f"{ended.get(Outcome.DIVERGED, 0)} diverged",
-    ]
-    shown = counts[:2] + [count for count in counts[2:4] if not count.startswith("0")] + counts[4:]
-    return f"{cohort.name}: " + ", ".join(shown)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _warn(line: str) -> None:
-    print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def _say(text: str, end: str = "\n") -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import _flags, _study
+from experiments import _data, _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import match_unet_width
@@ -47,7 +47,7 @@ _TARGET = flags.DEFINE_list("target", ["0.5", "0.65"], "IoU thresholds; the hard
 def main() -> None:
     """Flags to study to answer."""
     sequential = _flags.sequential()
-    spec = _flags.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
+    spec = _data.data_spec(_DATASET.value, Task.SEGMENTATION, _FOREGROUND.value)
     counts = {"small": _SMALL.value, "large": _LARGE.value}
     _flags.require_increasing("small_parameters, large_parameters", tuple(counts.values()))
     declared = _flags.cohort_spec(
@@ -62,8 +62,8 @@ def main() -> None:
         eval_every=_EVERY.value,
     )
     # Late: a mistake in a flag must not cost a download.
-    spec = name_splits(spec, _flags.data_dir())
-    data = load(spec, _flags.data_dir())
+    spec = name_splits(spec, _data.data_dir())
+    data = load(spec, _data.data_dir())
     models = _models(tuple(counts.values()), data.train.inputs.shape[1:])
     seeds = _flags.seeds(len(counts))
     study = StudySpec(
@@ -75,7 +75,7 @@ def main() -> None:
         contrasts=(ContrastSpec(smaller="small", larger="large"),),
         sequential=sequential,
     )
-    _study.run_study("unet_size", study, {spec: data})
+    _study.answer("unet_size", study, {spec: data})
 
 
 def _models(counts: Sequence[int], image_shape: tuple[int, ...]) -> tuple[UNetSpec, ...]:

@@ -15,7 +15,7 @@ import dataclasses
 
 from absl import flags
 
-from experiments import _flags, _study
+from experiments import _data, _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.specs import CNNSpec, ContrastSpec, MLPSpec, StudySpec
@@ -42,7 +42,7 @@ def main() -> None:
     sequential = _flags.sequential()
     widths = _widths()
     family = MLPSpec if _ARCHITECTURE.value == "mlp" else CNNSpec
-    spec = _flags.data_spec(_DATASET.value, Task.CLASSIFICATION)
+    spec = _data.data_spec(_DATASET.value, Task.CLASSIFICATION)
     declared = tuple(
         _flags.cohort_spec(
             name=f"width-{width}",
@@ -58,7 +58,7 @@ def main() -> None:
         for width, seed in zip(widths, _flags.seeds(len(widths)), strict=True)
     )
     # Late: a mistake in a flag must not cost a download.
-    spec = name_splits(spec, _flags.data_dir())
+    spec = name_splits(spec, _data.data_dir())
     cohorts = tuple(dataclasses.replace(cohort, data=spec) for cohort in declared)
     names = [cohort.name for cohort in cohorts]
     study = StudySpec(
@@ -67,7 +67,7 @@ def main() -> None:
         contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
         sequential=sequential,
     )
-    _study.run_study("width_race", study, {spec: load(spec, _flags.data_dir())})
+    _study.answer("width_race", study, {spec: load(spec, _data.data_dir())})
 
 
 def _widths() -> tuple[int, ...]:

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments import _flags, _study, width_race
+from experiments import _flags, width_race
+from lab import studies
 from lab.records import parts, store
 from lab.training import runner
 from lab.training.checkpoints import Checkpoints
@@ -30,7 +31,7 @@ def main() -> None:
     """Puts the kill in place, then is the experiment."""
     place, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     sys.argv = [width_race.__file__, *sys.argv[4:]]
-    _study.run = functools.partial(runner.run, checkpoint_seconds=seconds)
+    studies.run = functools.partial(runner.run, checkpoint_seconds=seconds)
     die_at(place, count)
     _flags.run_main(width_race.main)
 

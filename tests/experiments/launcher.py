@@ -24,7 +24,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from experiments import _flags, _study
+from experiments import _flags
+from lab import studies
 from lab.records import store
 from lab.training import runner
 from lab.training.checkpoints import Checkpoints
@@ -87,7 +88,7 @@ def die_at(place: str, count: int) -> None:
 
     match place:
         case "start":
-            _study.run = step(runner.run, before=True)
+            studies.run = step(runner.run, before=True)
         case "record":
             store.RunFolder.append = step(store.RunFolder.append, before=True)
         case "half record":
@@ -95,7 +96,7 @@ def die_at(place: str, count: int) -> None:
         case "checkpoint":
             Checkpoints.save = step(Checkpoints.save, before=False)
             run = runner.run
-            _study.run = functools.partial(run, checkpoint_seconds=0.0)
+            studies.run = functools.partial(run, checkpoint_seconds=0.0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,227 @@
+"""From a study to its answer, in its run folder and in words: one path, whoever asks."""
+
+import datetime
+import importlib.metadata
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lab.data.arrays import DataArrays
+from lab.records.reader import read_records
+from lab.records.store import RunFolder, read_environment, read_json
+from lab.reports import text
+from lab.reports.report import counted, write_report
+from lab.specs import DataSpec, StudySpec
+from lab.training.compilation import operations_are_deterministic
+from lab.training.planning import (
+    FRESH,
+    CohortPlan,
+    has_records,
+    plan_study,
+    require_same_bits,
+    with_records,
+)
+from lab.training.progress import CohortProgress
+from lab.training.runner import Looks, Stop, all_done, run
+from lab.verdicts import document
+from lab.verdicts.judge import judge
+from lab.verdicts.looking import at_look, deciding_look
+from lab.words import Outcome
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+Say = Callable[..., None]
+"""Prints a line; with `end`, as `print` does."""
+
+
+def run_study(
+    study: StudySpec,
+    data: Mapping[DataSpec, DataArrays],
+    root: Path,
+    *,
+    lanes: int | None = None,
+    lane_width: int | None = None,
+    command: str = "",
+    say: Say = print,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Declares, trains, judges, reports; the verdict as it stands in `root`/verdict.json.
+
+    A folder that holds the same study is gone on with. `lanes` and `lane_width` None mean auto;
+    `command` is what environment.json says the session was started by.
+
+    Raises:
+        UsageError: the study cannot be run here, or the folder holds another.
+        lab.training.runner.Stopped: `stop` asked to; training is saved.
+    """
+    with RunFolder.open(root, study) as folder:
+        known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
+        before = with_records(folder.paths, known.get("cohorts", {}))
+        plans = plan_study(study, data, lanes, lane_width, before)
+        finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
+        if not finished:
+            fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
+            if not fresh:
+                require_same_bits(known)
+            folder.write_environment(_session(plans, command) | {FRESH: fresh})
+        say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
+        say("\n".join(map(layout_line, plans)))
+        say(f"\nRun folder {folder.paths.root}; compiling...")
+        ended = () if finished else _train(study, plans, data, folder, say, stop)
+        if not finished:
+            folder.amend_environment(throughput(ended))
+        records = read_records(folder.paths.root)
+        folder.write_verdict(document.to_json(judge(study.comparison, records)))
+        page = write_report(folder.paths.root)
+        verdict = read_json(folder.paths.verdict)
+        shown = counted(records, verdict)
+        say("\n" + text.closing(shown, verdict, text.incomplete_line(study, shown)))
+        say("\n" + "\n".join(throughput_lines(ended)))
+        say(f"\nReport: {page}")
+        return verdict
+
+
+def _train(
+    study: StudySpec,
+    plans: Sequence[CohortPlan],
+    data: Mapping[DataSpec, DataArrays],
+    folder: RunFolder,
+    say: Say,
+    stop: Stop | None,
+) -> tuple[CohortProgress, ...]:
+    """To the end, or to the first look that settles a study whose members are added in turn."""
+    looks = None
+    if study.sequential is not None:
+        looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look, say))
+    return run(plans, data, folder, _Watcher(say), stop=stop, looks=looks, warn=_warn)
+
+
+def _looked(study: StudySpec, folder: RunFolder, look: int, say: Say) -> bool:
+    """Prints the running verdict; whether it is clear."""
+    running = at_look(study.comparison, read_records(folder.paths.root), look)
+    say(f"\n{running.line}{': enough' if running.settled else ''}")
+    return running.settled
+
+
+def _is_settled(study: StudySpec, folder: RunFolder) -> bool:
+    """Whether the records hold a look that settled the study in an earlier session."""
+    if study.sequential is None:
+        return False
+    return deciding_look(study.comparison, read_records(folder.paths.root)) is not None
+
+
+def _session(plans: Sequence[CohortPlan], command: str) -> dict[str, Any]:
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "platform": platform.platform(),
+        "devices": [str(device) for device in jax.devices()],
+        "device_kind": jax.devices()[0].device_kind,
+        "deterministic": operations_are_deterministic(),
+        "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
+    }
+
+
+def layout_line(plan: CohortPlan) -> str:
+    """How a cohort's lanes stand."""
+    layout, devices = plan.layout, len(plan.devices)
+    return (
+        f"Lanes      {plan.cohort.name}: {layout.lanes} lanes, {layout.blocks} "
+        f"{'block' if layout.blocks == 1 else 'blocks'} of {layout.width}, on {devices} "
+        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind}); width "
+        f"{plan.lane_width_chosen}"
+    )
+
+
+def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
+    """What environment.json keeps of how a session ran; cohorts that trained nothing are absent."""
+    return {
+        cohort.name: {
+            "useful_fraction": cohort.useful_fraction,
+            "member_steps_per_second": cohort.member_steps_per_second,
+        }
+        for cohort in ended
+        if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None
+    }
+
+
+def throughput_lines(ended: Sequence[CohortProgress]) -> list[str]:
+    """Of each cohort that was trained in this session."""
+    known = throughput(ended)
+    if not known:
+        return ["Nothing was left to train."]
+    return [
+        f"{name}: {100 * one['useful_fraction']:.1f}% of the lane-steps run were members', "
+        f"{one['member_steps_per_second']:,.0f} member-steps a second"
+        for name, one in known.items()
+    ]
+
+
+class _Watcher:
+    """Prints where members stand: in place on a terminal, else a line every few seconds."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._started = time.monotonic()
+        self._printed = -SECONDS_BETWEEN_LINES
+        self._in_place = sys.stdout.isatty()
+
+    def __call__(self, cohorts: tuple[CohortProgress, ...]) -> None:
+        now = time.monotonic() - self._started
+        done = all(cohort.done for cohort in cohorts)
+        if not done and not self._in_place and now - self._printed < SECONDS_BETWEEN_LINES:
+            return
+        self._printed = now
+        line = progress_line(cohorts, now)
+        if self._in_place:
+            columns = shutil.get_terminal_size().columns
+            self._say(f"\r\033[K{line[: columns - 1]}", end="\n" if done else "")
+        else:
+            self._say(line)
+
+
+def progress_line(cohorts: Sequence[CohortProgress], seconds: float) -> str:
+    """One line: time since the start, members of each cohort, time left."""
+    parts = [f"{_clock(seconds)} {_standing(cohort)}" for cohort in cohorts[:1]]
+    parts += [_standing(cohort) for cohort in cohorts[1:]]
+    lefts = [cohort.seconds_left for cohort in cohorts]
+    known = [left for left in lefts if left is not None]
+    if len(known) == len(lefts):
+        left = sum(known)
+        parts.append("done" if left == 0 else f"about {_clock(left)} left")
+    return " | ".join(parts)
+
+
+def _standing(cohort: CohortProgress) -> str:
+    ended = cohort.ended
+    counts = [
+        f"{ended.get(Outcome.REACHED, 0)} reached",
+        f"{cohort.running} running",
+        f"{cohort.waiting} waiting",
+        f"{ended.get(Outcome.EXHAUSTED, 0)} out of budget",
+        f"{ended.get(Outcome.DIVERGED, 0)} diverged",
+    ]
+    shown = counts[:2] + [count for count in counts[2:4] if not count.startswith("0")] + counts[4:]
+    return f"{cohort.name}: " + ", ".join(shown)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr, flush=True)
