@@ -69,6 +69,12 @@ _CROSS = flags.DEFINE_list(
 _PAIRS = flags.DEFINE_bool(
     "pairs", False, "Give member i of every cohort the same data order: members are then pairs."
 )
+_TRAIN_SHARE = flags.DEFINE_float(
+    "train_share",
+    1.0,
+    "Each member learns from a share of the training examples of its own; --cross=split:8 makes it "
+    "one of 8.",
+)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
 flags.adopt_module_key_flags(_data)
 flags.adopt_module_key_flags(_training)
@@ -174,6 +180,7 @@ def cohort_spec(
         divergence_factor=_training.divergence_factor(),
         precision=_training.precision(),
         seeds=crossed(),
+        train_share=_TRAIN_SHARE.value,
     )
 
 

@@ -18,6 +18,7 @@ class Stream(enum.IntEnum):
     INIT = 0
     ORDER = 1
     DROPOUT = 2
+    SPLIT = 3
 
 
 def member_key(seed: int, stream: Stream, member: jax.Array) -> jax.Array:
@@ -63,3 +64,11 @@ def batch_indices(key: jax.Array, step: jax.Array, batch_size: int, size: int) -
     epochs, offsets = jnp.divmod(positions, size)
     keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, epochs)
     return jax.vmap(shuffled, in_axes=(0, 0, None))(keys, offsets, size)
+
+
+def subset_indices(key: jax.Array, positions: jax.Array, size: int) -> jax.Array:
+    """Which examples of `size` stand at these positions (int32 [B]) of a member's own part.
+
+    Positions below n are n different examples, any n equally likely: the head of a shuffle.
+    """
+    return jax.vmap(shuffled, in_axes=(None, 0, None))(key, positions, size)

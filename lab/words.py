@@ -117,6 +117,8 @@ class Factor(enum.Enum):
     ORDER = "order"
     """In which order the training examples come."""
     DROPOUT = "dropout"
+    SPLIT = "split"
+    """Which of the training examples a member has at all."""
 
 
 class Precision(enum.Enum):

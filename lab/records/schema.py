@@ -9,7 +9,7 @@ import pyarrow as pa
 from lab.specs import CohortSpec
 from lab.words import Factor, Hyperparameter, Metric, Outcome
 
-RECORDS_SCHEMA = 3
+RECORDS_SCHEMA = 4
 VERSION_KEY = b"convergence_lab_schema"
 _METADATA = {VERSION_KEY: str(RECORDS_SCHEMA).encode()}
 
@@ -22,6 +22,7 @@ SEED_COLUMNS = {
     Factor.INIT: "init_id",
     Factor.ORDER: "data_order_id",
     Factor.DROPOUT: "dropout_id",
+    Factor.SPLIT: "split_id",
 }
 
 MEMBERS = pa.schema(
@@ -32,6 +33,7 @@ MEMBERS = pa.schema(
         pa.field("init_id", pa.int64(), nullable=False),
         pa.field("data_order_id", pa.int64(), nullable=False),
         pa.field("dropout_id", pa.int64(), nullable=True),
+        pa.field("split_id", pa.int64(), nullable=True),
         # The member's own, as declared; null where its cohort has no such thing.
         *(pa.field(one.value, pa.float64(), nullable=True) for one in Hyperparameter),
         pa.field("outcome", pa.string(), nullable=False),
@@ -93,7 +95,8 @@ def members_table(
         pa.array(np.full(count, cohort.seed, np.int64)),
         pa.array(cohort.seeds.level(Factor.INIT, member_N)),
         pa.array(cohort.seeds.level(Factor.ORDER, member_N)),
-        _dropout_ids(cohort, member_N),
+        _ids(cohort, Factor.DROPOUT, any(cohort.values(Hyperparameter.DROPOUT)), member_N),
+        _ids(cohort, Factor.SPLIT, cohort.train_share < 1, member_N),
         *(_declared(cohort, one, member_N) for one in Hyperparameter),
         pa.array([one.value for one in outcome], pa.string()),
         _lists(hit_NxK, reached_NxK, pa.int32()),
@@ -129,10 +132,13 @@ def curves_table(
     return pa.Table.from_arrays(columns, schema=curves_schema(cohort.metrics))
 
 
-def _dropout_ids(cohort: CohortSpec, member_N: npt.NDArray[np.int64]) -> pa.Array:
-    if not any(cohort.values(Hyperparameter.DROPOUT)):
+def _ids(
+    cohort: CohortSpec, factor: Factor, drawn: bool, member_N: npt.NDArray[np.int64]
+) -> pa.Array:
+    """Levels of a factor; null where members draw nothing by it."""
+    if not drawn:
         return pa.nulls(len(member_N), pa.int64())
-    return pa.array(cohort.seeds.level(Factor.DROPOUT, member_N))
+    return pa.array(cohort.seeds.level(factor, member_N))
 
 
 def _declared(

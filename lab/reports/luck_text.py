@@ -23,6 +23,7 @@ _FACTORS = {
     Factor.INIT.value: "initial weights",
     Factor.ORDER.value: "data order",
     Factor.DROPOUT.value: "dropout",
+    Factor.SPLIT.value: "training examples",
 }
 READING = (
     "Shares are of the variance of the log of the steps, never counting as the last step; 'factor' "

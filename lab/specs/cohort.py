@@ -38,7 +38,8 @@ class CohortSpec:
 
     `seed` is the root of every random draw of the cohort; member i of a cohort is the same whatever
     `members` is. A member has diverged once a loss is not finite, or if the loss of an evaluation
-    exceeds `divergence_factor` times that of its first training batch.
+    exceeds `divergence_factor` times that of its first training batch. It learns from `train_share`
+    of the training examples, which its split draws.
     """
 
     name: str
@@ -56,6 +57,7 @@ class CohortSpec:
     divergence_factor: float | None = None
     precision: Precision = Precision.FLOAT32
     seeds: SeedsSpec = _OWN_SEEDS
+    train_share: float = 1.0
 
     def __post_init__(self) -> None:
         require(
@@ -101,6 +103,15 @@ class CohortSpec:
             self.members % every == 0,
             f"{self.members} members cannot have each of the {every} combinations of seeds equally "
             f"often: pass --members={math.ceil(self.members / every) * every}",
+        )
+        require(
+            0 < self.train_share <= 1,
+            f"train_share is {self.train_share}; it must lie in (0, 1]: pass another --train_share",
+        )
+        require(
+            self.seeds.split is None or self.train_share < 1,
+            "split is crossed, but all members have all training examples: drop it from --cross, "
+            "or pass --train_share=0.9",
         )
         require(
             self.seeds.dropout is None or self.recipe.dropout > 0 or self._varies("dropout"),

@@ -7,7 +7,7 @@ from typing import Any
 from lab.specs.rules import require
 from lab.words import Factor
 
-CROSSED = (Factor.INIT, Factor.ORDER, Factor.DROPOUT)
+CROSSED = (Factor.SPLIT, Factor.INIT, Factor.ORDER, Factor.DROPOUT)
 """The last of them turns fastest from one member to the next."""
 
 
@@ -22,6 +22,7 @@ class SeedsSpec:
     init: int | None = None
     order: int | None = None
     dropout: int | None = None
+    split: int | None = None
 
     def __post_init__(self) -> None:
         for factor in CROSSED:
@@ -38,6 +39,7 @@ class SeedsSpec:
             Factor.INIT: self.init,
             Factor.ORDER: self.order,
             Factor.DROPOUT: self.dropout,
+            Factor.SPLIT: self.split,
         }[factor]
 
     @property

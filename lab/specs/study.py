@@ -105,6 +105,7 @@ def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
         "divergence_factor",
         "precision",
         "seeds",
+        "train_share",
     ):
         require(
             getattr(one, field) == getattr(other, field),

@@ -10,7 +10,7 @@ import optax
 
 from lab.models import Network, Noise, build_network
 from lab.ops import Choose, chosen_here
-from lab.randomness import Stream, batch_indices, member_key, step_key
+from lab.randomness import Stream, batch_indices, member_key, step_key, subset_indices
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
 from lab.training.forward import make_forward
@@ -116,8 +116,7 @@ def make_member(
         return value, model_state
 
     def draw(state: MemberState, train: Examples) -> Examples:
-        key = member_key(cohort.seed, Stream.ORDER, cohort.seeds.level(Factor.ORDER, state.member))
-        batch = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
+        batch = batch_of(cohort, state, len(train.inputs))
         return Examples(train.inputs[batch], train.targets[batch])
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
@@ -196,3 +195,14 @@ def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise 
         return None
     level = cohort.seeds.level(Factor.DROPOUT, state.member)
     return Noise(step_key(cohort.seed, Stream.DROPOUT, level, state.step), rate)
+
+
+def batch_of(cohort: CohortSpec, state: MemberState, size: int) -> jax.Array:
+    """Which of `size` training examples a member's next step learns from: int32 [batch_size]."""
+    order, split = (
+        member_key(cohort.seed, stream, cohort.seeds.level(factor, state.member))
+        for stream, factor in ((Stream.ORDER, Factor.ORDER), (Stream.SPLIT, Factor.SPLIT))
+    )
+    kept = max(1, round(cohort.train_share * size))
+    batch = batch_indices(order, state.step, cohort.batch_size, kept)
+    return batch if kept == size else subset_indices(split, batch, size)

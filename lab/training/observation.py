@@ -10,13 +10,11 @@ import numpy as np
 
 from lab.models import build_network
 from lab.ops import Choose, chosen_here
-from lab.randomness import Stream, batch_indices, member_key
 from lab.specs import CohortSpec
 from lab.training.forward import make_forward
-from lab.training.member import Member, MemberState, noise_of
+from lab.training.member import Member, MemberState, batch_of, noise_of
 from lab.training.problem import Problem
 from lab.training.resident import Examples, to_inputs
-from lab.words import Factor
 
 
 class Value(enum.Enum):
@@ -68,9 +66,7 @@ def make_observe(
         if {Value.LOSS, Value.GRADIENTS} & set(values):
             found["loss"], found["gradients"] = jax.value_and_grad(loss)(state.params, state, batch)
         if Value.BATCH in values:
-            level = cohort.seeds.level(Factor.ORDER, state.member)
-            key = member_key(cohort.seed, Stream.ORDER, level)
-            found["batch"] = batch_indices(key, state.step, cohort.batch_size, len(train.inputs))
+            found["batch"] = batch_of(cohort, state, len(train.inputs))
         if Value.PARAMS in values:
             found["params"] = state.params
         if Value.UPDATES in values:

@@ -42,7 +42,7 @@ def test_writes_parts_named_by_dispatch(tmp_path, small):
     assert names == ["curves-000012.parquet", "members-000012.parquet"]
     path = tmp_path / "run/cohorts/small/curves-000012.parquet"
     assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
-    assert pq.read_schema(path).metadata[b"convergence_lab_schema"] == b"3"
+    assert pq.read_schema(path).metadata[b"convergence_lab_schema"] == b"4"
 
 
 def test_members_are_written_with_the_hyperparameters_they_have(tmp_path):

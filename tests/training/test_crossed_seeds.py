@@ -7,10 +7,10 @@ import pytest
 from toys import TWO_CLASSES, easy_images, mlp_cohort
 
 from lab.errors import UsageError
-from lab.randomness import Stream, member_key
+from lab.randomness import Stream, batch_indices, member_key, subset_indices
 from lab.specs import RecipeSpec, SeedsSpec
 from lab.specs.seeds import CROSSED
-from lab.training.member import make_member
+from lab.training.member import batch_of, make_member
 from lab.training.resident import make_resident
 from lab.words import Factor
 
@@ -22,7 +22,7 @@ def levels(seeds, members):
 
 
 def test_every_combination_occurs_once_in_so_many_members():
-    seeds = SeedsSpec(init=3, order=4, dropout=2)
+    seeds = SeedsSpec(init=3, order=4, dropout=2, split=1)
     found = levels(seeds, 48)
     combinations = list(zip(*found.values(), strict=True))
     assert len(set(combinations)) == seeds.combinations == 24
@@ -60,6 +60,41 @@ def test_shared_levels_mean_shared_weights_and_shared_batches():
             assert np.array_equal(drawn[one], drawn[other]) == same_order
 
 
+def test_a_member_learns_from_its_own_part_of_the_training_examples():
+    """Every one of its part in an epoch, and none besides; members of one split have one part."""
+    cohort = mlp_cohort(train_share=0.3, batch_size=15, seeds=SeedsSpec(split=2), members=4)
+    member = make_member(cohort, TWO_CLASSES)
+    init, batch = jax.jit(member.init), jax.jit(lambda state: batch_of(cohort, state, 100))
+    parts = []
+    for index in range(4):
+        state = init(jnp.int32(index))
+        first, second = batch(state), batch(state._replace(step=state.step + 1))
+        epoch = sorted([*first.tolist(), *second.tolist()])
+        assert len(set(epoch)) == 30
+        later = batch(state._replace(step=state.step + 2)).tolist()
+        assert set(later) <= set(epoch)
+        parts.append(epoch)
+    assert parts[0] == parts[2]
+    assert parts[1] == parts[3]
+    assert parts[0] != parts[1]
+
+
+def test_each_example_is_as_likely_in_a_part_as_any_other():
+    keys = jax.vmap(lambda level: member_key(0, Stream.SPLIT, level))(jnp.arange(400))
+    parts = jax.vmap(subset_indices, (0, None, None))(keys, jnp.arange(6, dtype=jnp.int32), 20)
+    counts = np.bincount(np.asarray(parts).ravel(), minlength=20)
+    # 400 parts hold an example with probability .3 each; the sum of squares is about chi-square.
+    deviations = (counts - 120) / np.sqrt(400 * 0.3 * 0.7)
+    assert (deviations**2).sum() < 45
+
+
+def test_all_training_examples_are_drawn_as_ever():
+    state = jax.jit(make_member(mlp_cohort(), TWO_CLASSES).init)(jnp.int32(5))
+    key = member_key(3, Stream.ORDER, jnp.int32(5))
+    expected = batch_indices(key, jnp.int32(0), 8, 100)
+    np.testing.assert_array_equal(batch_of(mlp_cohort(), state, 100), expected)
+
+
 def test_default_keys_are_those_of_the_member_itself():
     """What has been recorded stays what it was."""
     plain = make_member(mlp_cohort(), TWO_CLASSES)
@@ -75,6 +110,8 @@ def test_default_keys_are_those_of_the_member_itself():
     ("changes", "words"),
     [
         ({"seeds": SeedsSpec(init=4)}, "pass --members=16"),
+        ({"seeds": SeedsSpec(split=13)}, "pass --train_share=0.9"),
+        ({"train_share": 0.0}, "must lie in"),
         ({"seeds": SeedsSpec(dropout=13)}, "there is none"),
     ],
 )
