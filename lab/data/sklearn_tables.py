@@ -121,5 +121,4 @@ class SklearnDiabetes(SklearnTable):
     def source(self) -> Bunch:
         from sklearn.datasets import load_diabetes
 
-        # scikit-learn's scaled copy is scaled over all rows, those of validation and test too.
         return load_diabetes(scaled=False)
