@@ -19,18 +19,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lab.data import network
+from lab.data.own import OWN_NAMES, own_class, own_path
 from lab.errors import UsageError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-OWN_NAMES = ("digits_on_photographs", "sklearn_digits")
-"""The lab's own sets; they need no network."""
-
 FILE_FORMAT = "array_record"
+"""What the lab prepares: TFDS's default, tfrecord, is written by TensorFlow only."""
+
 INSTALLABLE = {"tensorflow": "tensorflow-cpu"}
 """What to install for a module of another name; the extra `prepare` is the same."""
-"""What the lab prepares: TFDS's default, tfrecord, is written by TensorFlow only."""
 
 _INFO_FILE = "dataset_info.json"
 
@@ -54,9 +53,10 @@ def open_prepared(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     """
     base, arguments = _parse(name)
     if base in OWN_NAMES:
-        own = _own_class(base)
+        own = own_class(base)
         # Its files first: constructing it reads them too, and trips over a damaged description.
-        if not arguments and (found := _reopened(folder / base / str(own.VERSION))) is not None:
+        path = own_path(own, arguments)
+        if path is not None and (found := _reopened(folder / path)) is not None:
             return found
         with _explained_construction(name):
             builder = own(data_dir=folder, file_format=FILE_FORMAT, **arguments)
@@ -83,19 +83,6 @@ def _parse(name: str) -> tuple[str, dict[str, Any]]:
             f"{FILE_FORMAT} and name it without {parsed.namespace}:"
         )
     return parsed.name, arguments
-
-
-def _own_class(base: str) -> type[tfds.core.DatasetBuilder]:
-    match base:
-        case "digits_on_photographs":
-            from lab.data.digits_on_photographs import DigitsOnPhotographs
-
-            return DigitsOnPhotographs
-        case "sklearn_digits":
-            from lab.data.sklearn_digits import SklearnDigits
-
-            return SklearnDigits
-    raise AssertionError(base)
 
 
 def _find_files(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder | None:
@@ -127,7 +114,9 @@ def _from_code(name: str, base: str, folder: pathlib.Path) -> tfds.core.DatasetB
     except registered.DatasetNotFoundError as error:
         known = {*OWN_NAMES, *tfds.list_builders(with_community_datasets=False)}
         close = difflib.get_close_matches(base, sorted(known), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"try {' or '.join(OWN_NAMES)}"
+        hint = (
+            f"did you mean {' or '.join(close)}?" if close else f"try one of {', '.join(OWN_NAMES)}"
+        )
         raise UsageError(
             f"{name!r} is neither a data set that TFDS knows nor prepared in {folder}; {hint}"
         ) from error
@@ -158,7 +147,8 @@ def _prepare_own(
 ) -> tfds.core.DatasetBuilder:
     """Generates one of the lab's own sets; a bug in it stays a traceback."""
     _require_writable(folder, builder.name)
-    logger.info("preparing %s in %s (once, some seconds)", builder.name, folder)
+    name = "/".join(filter(None, (builder.name, builder.builder_config_name)))
+    logger.info("preparing %s in %s (once, some seconds)", name, folder)
     try:
         # TFDS prints, and draws progress bars that are longer than the wait.
         with (
@@ -172,7 +162,7 @@ def _prepare_own(
         if (made := _reopened(builder.data_dir)) is not None:
             return made
         raise UsageError(
-            f"{builder.name} cannot be prepared in {folder} ({first_line(error)}); "
+            f"{name} cannot be prepared in {folder} ({first_line(error)}); "
             "pass another --data_dir or set TFDS_DATA_DIR"
         ) from error
     made = _reopened(builder.data_dir)
@@ -256,7 +246,7 @@ def _explained_construction(name: str) -> Iterator[None]:
         # A missing module makes TFDS print a banner.
         with _quiet_absl(), contextlib.redirect_stdout(io.StringIO()):
             yield
-    except registered.DatasetNotFoundError:
+    except (UsageError, registered.DatasetNotFoundError):
         raise
     except ModuleNotFoundError as error:
         raise UsageError(f"{name} is not prepared: {_remedy(error, name)}") from error

@@ -1,12 +1,11 @@
 """The set is what its docstring says: disjoint, deterministic, and neither trivial nor hopeless."""
 
-import hashlib
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
+import stored
 import tensorflow_datasets as tfds
 
 from lab.data import digits_on_photographs, preparation
@@ -24,27 +23,10 @@ def best_iou(thresholds: range, predict: Callable[[int], np.ndarray], truth: np.
     return max(iou(predict(threshold), truth) for threshold in thresholds)
 
 
-def file_hashes(folder: pathlib.Path) -> dict[str, str]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
-
-
 @pytest.fixture(scope="module")
 def splits(own_folder: pathlib.Path) -> dict[str, Examples]:
     """Every feature of every split, as TFDS itself reads it."""
-    builder = preparation.open_prepared("digits_on_photographs", own_folder)
-
-    def column(examples: list[dict[str, Any]], key: str) -> np.ndarray:
-        return np.stack([np.asarray(example[key]) for example in examples])
-
-    columns: dict[str, Examples] = {}
-    for split in SPLIT_DIGITS:
-        examples = list(builder.as_data_source(split=split))
-        columns[split] = {key: column(examples, key) for key in builder.info.features}
-    return columns
+    return stored.columns(preparation.open_prepared("digits_on_photographs", own_folder))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +104,7 @@ def test_prepared_twice_is_the_same_to_the_byte(
     )
     builder.download_and_prepare()
     name = "digits_on_photographs"
-    assert file_hashes(tmp_path / name) == file_hashes(own_folder / name)
+    assert stored.file_hashes(tmp_path / name) == stored.file_hashes(own_folder / name)
 
 
 def test_constant_prediction_is_poor(brightness_and_truth: tuple[np.ndarray, np.ndarray]) -> None:

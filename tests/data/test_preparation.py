@@ -164,12 +164,16 @@ def test_folder_without_permission(tmp_path: pathlib.Path) -> None:
         ("mnits", "did you mean mnist"),
         ("oxford_iit_pet", "did you mean oxford_iiit_pet"),
         ("digits_on_fotographs", "did you mean digits_on_photographs"),
-        ("zzzzqqq", "try digits_on_photographs or sklearn_digits"),
+        ("zzzzqqq", "try one of digits_on_photographs, linear_teacher, modular_addition"),
         ("foo bar", "no data set's name"),
         ("../mnist", "no data set's name"),
         ("huggingface:mnist", "community set"),
         ("sklearn_digits:9.0.0", "only: 1.0.0"),
         ("sklearn_digits/small", "small"),
+        ("sklearn_digits/colour=3", "colour"),
+        ("sparse_parity:9.0.0", "only: 1.0.0"),
+        ("sparse_parity/colour=3", "colour"),
+        ("sparse_parity/bits30/colour=3", "colour"),
         ("mnist:9.0.0", "only: 3.0.1"),
         ("voc/2040", "2040"),
         ("mnist/colour=3", "name a config and version that exist"),
@@ -177,6 +181,12 @@ def test_folder_without_permission(tmp_path: pathlib.Path) -> None:
 )
 def test_names_that_are_none(tmp_path: pathlib.Path, name: str, expected: str) -> None:
     assert expected in refusal(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sklearn_digits/small", "sklearn_digits/colour=3"])
+def test_config_that_a_prepared_set_has_not_is_refused(own_folder: pathlib.Path, name: str) -> None:
+    loading.load(DIGITS, own_folder)
+    assert name in refusal(name, own_folder)
 
 
 @pytest.mark.usefixtures("no_network")

@@ -1,0 +1,35 @@
+"""Every one of the lab's own sets has a builder of its name, and says what it is."""
+
+import pytest
+import tensorflow_datasets as tfds
+
+from lab.data.own import OWN_NAMES, own_class, own_path
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_own_name_is_known_to_tfds(name: str) -> None:
+    assert own_class(name).name == name
+    assert tfds.builder_cls(name) is own_class(name)
+
+
+def test_names_are_in_order() -> None:
+    assert sorted(set(OWN_NAMES)) == list(OWN_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "path"),
+    [
+        ("sklearn_wine", {}, "sklearn_wine/1.0.0"),
+        ("sklearn_wine", {"version": "0.9.0"}, "sklearn_wine/0.9.0"),
+        ("sklearn_wine", {"config": "red"}, None),
+        ("sklearn_wine", {"colour": "red"}, None),
+        (
+            "modular_addition",
+            {"config": "modulus5"},
+            "modular_addition/modulus5-train30-draw0/1.0.0",
+        ),
+        ("modular_addition", {"config": "modulus5", "colour": "red"}, None),
+    ],
+)
+def test_path_says_what_was_asked_for(name: str, asked: dict[str, str], path: str | None) -> None:
+    assert own_path(own_class(name), asked) == path
