@@ -32,9 +32,15 @@ _HELD_OUT = ("train[:85%]", "train[85%:]")
 
 
 def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpec:
-    """The spec with both splits named, also where it left them open; arguments as `load`'s."""
-    train, validation = _split_expressions(spec, tuple(_open(spec, data_dir).info.splits))
-    return dataclasses.replace(spec, train_split=train, validation_split=validation)
+    """The spec with both splits named, also where it left them open; arguments as `load`'s.
+
+    And with the set's config, so that a study means the same set once defaults have changed.
+    """
+    builder = _open(spec, data_dir)
+    train, validation = _split_expressions(spec, tuple(builder.info.splits))
+    config, asked = builder.info.config_name, spec.name
+    name = f"{builder.info.name}/{config}" if config and ":" not in asked else asked
+    return dataclasses.replace(spec, name=name, train_split=train, validation_split=validation)
 
 
 def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lab.data import network
-from lab.data.own import OWN_NAMES, own_class, own_path
+from lab.data.catalogue import OWN_NAMES, own_class, own_path
 from lab.errors import UsageError
 
 if TYPE_CHECKING:

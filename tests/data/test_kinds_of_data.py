@@ -9,6 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from lab.data import loading
+from lab.data.catalogue import own_set
 from lab.errors import UsageError
 from lab.specs import DataSpec, TextSpec
 from lab.words import Task, Tokens
@@ -106,3 +107,31 @@ def test_what_a_set_does_not_hold(vectors: pathlib.Path) -> None:
     assert "needs the features text" in refusal(DataSpec("vectors", Task.LANGUAGE), vectors)
     sized = DataSpec("vectors", Task.CLASSIFICATION, image_size=8)
     assert "has no images: drop --image_size" in refusal(sized, vectors)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "vocabulary"),
+    [
+        ("sparse_parity/bits12-train50", (12,), 2, 0),
+        ("modular_addition/modulus7", (3,), 7, 8),
+        ("teacher_student/train50", None, 1, 0),
+        ("sklearn_wine", (13,), 3, 0),
+        ("python_documentation", (64,), None, None),
+    ],
+)
+def test_own_sets_are_read_by_what_they_are_for(
+    own_folder: pathlib.Path,
+    name: str,
+    shape: tuple[int, ...] | None,
+    classes: int | None,
+    vocabulary: int | None,
+) -> None:
+    own = own_set(name)
+    assert own is not None
+    spec = loading.name_splits(DataSpec(name, own.task), own_folder)
+    assert spec.name.startswith(name.split("/")[0])
+    data = loading.load(spec, own_folder)
+    assert shape in (None, data.train.inputs.shape[1:])
+    assert classes in (None, data.classes)
+    assert vocabulary in (None, data.vocabulary)
+    assert loading.name_splits(spec, own_folder) == spec

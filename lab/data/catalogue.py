@@ -1,26 +1,43 @@
-"""The lab's own data sets: their names, and the builder of each."""
+"""The lab's own data sets: their names, what each is for, and its builder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lab.words import Metric, Task
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-OWN_NAMES = (
-    "digits_on_photographs",
-    "linear_teacher",
-    "modular_addition",
-    "python_documentation",
-    "sklearn_breast_cancer",
-    "sklearn_diabetes",
-    "sklearn_digits",
-    "sklearn_wine",
-    "sparse_parity",
-    "teacher_student",
-)
+
+class OwnSet(NamedTuple):
+    """A task, and the target that a study of it has by default: thresholds, the hardest last."""
+
+    task: Task
+    metric: Metric
+    thresholds: tuple[float, ...]
+
+
+OWN_SETS = {
+    "digits_on_photographs": OwnSet(Task.SEGMENTATION, Metric.IOU, (0.5, 0.65)),
+    "linear_teacher": OwnSet(Task.REGRESSION, Metric.R_SQUARED, (0.9, 0.99)),
+    "modular_addition": OwnSet(Task.CLASSIFICATION, Metric.ACCURACY, (0.5, 0.95)),
+    "python_documentation": OwnSet(Task.LANGUAGE, Metric.BITS_PER_CHARACTER, (3.5, 3.0)),
+    "sklearn_breast_cancer": OwnSet(Task.CLASSIFICATION, Metric.ACCURACY, (0.9, 0.95)),
+    "sklearn_diabetes": OwnSet(Task.REGRESSION, Metric.R_SQUARED, (0.3, 0.4)),
+    "sklearn_digits": OwnSet(Task.CLASSIFICATION, Metric.ACCURACY, (0.9, 0.95)),
+    "sklearn_wine": OwnSet(Task.CLASSIFICATION, Metric.ACCURACY, (0.9, 0.95)),
+    "sparse_parity": OwnSet(Task.CLASSIFICATION, Metric.ACCURACY, (0.75, 0.95)),
+    "teacher_student": OwnSet(Task.REGRESSION, Metric.R_SQUARED, (0.9, 0.95)),
+}
+OWN_NAMES = tuple(OWN_SETS)
 """They need no network."""
+
+
+def own_set(name: str) -> OwnSet | None:
+    """Of the lab's own sets the one that a TFDS name, `set[/config][:version]`, means."""
+    return OWN_SETS.get(name.split("/")[0].split(":")[0])
 
 
 def own_class(name: str) -> type[tfds.core.DatasetBuilder]:

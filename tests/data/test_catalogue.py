@@ -3,7 +3,9 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from lab.data.own import OWN_NAMES, own_class, own_path
+from lab.data.catalogue import OWN_NAMES, own_class, own_path, own_set
+from lab.specs import TargetSpec
+from lab.words import TASK_METRICS
 
 
 @pytest.mark.parametrize("name", OWN_NAMES)
@@ -33,3 +35,17 @@ def test_names_are_in_order() -> None:
 )
 def test_path_says_what_was_asked_for(name: str, asked: dict[str, str], path: str | None) -> None:
     assert own_path(own_class(name), asked) == path
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_default_targets_are_those_of_the_task(name: str) -> None:
+    """They can be taken, and rise in difficulty: a spec would refuse them else."""
+    found = own_set(name)
+    assert found is not None
+    assert found.metric in TASK_METRICS[found.task]
+    TargetSpec(found.metric, found.thresholds)
+
+
+def test_a_config_or_version_is_the_same_set() -> None:
+    assert own_set("sparse_parity/bits12:1.0.0") == own_set("sparse_parity:1.0.0")
+    assert own_set("mnist") is None
