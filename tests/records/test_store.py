@@ -246,4 +246,4 @@ def test_verdict_is_written_as_given(tmp_path):
 
 
 def test_metric_columns_carry_the_metrics_names(small):
-    assert small[1].schema.names[3:] == [Metric.LOSS.value, Metric.IOU.value]
+    assert small[1].schema.names[3:] == [Metric.LOSS.value, Metric.IOU.value, Metric.DICE.value]
