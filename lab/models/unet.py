@@ -75,8 +75,7 @@ def residual_blocks(spec: UNetSpec) -> tuple[int, ...]:
     down = channels(spec.width, spec.depth)
     bottom = spec.depth - 1
     up = [
-        (below + above if spec.skips else below, above)
-        for above, below in itertools.pairwise(down)
+        (below + above if spec.skips else below, above) for above, below in itertools.pairwise(down)
     ][::-1]
     added = [number for number, ends in enumerate(up, bottom + 1) if adds(*ends, strides=1)]
     return (bottom, *added)

@@ -112,7 +112,7 @@ class CohortSpec:
             "or pass --train_share=0.9",
         )
         require(
-            self.seeds.dropout is None or self.model.draws or self.recipe.dropout > 0 or self._varies("dropout"),
+            self.seeds.dropout is None or self.draws,
             "dropout is crossed, but there is none: drop it from --cross, or pass --dropout",
         )
 
@@ -194,6 +194,11 @@ class CohortSpec:
             return tuple(map(float, varied[0]))
         value = getattr(self._owner(which), which.value, None)
         return () if value is None else (float(value),)
+
+    @property
+    def draws(self) -> bool:
+        """Whether training passes draw at random what to leave out."""
+        return self.model.draws or any(self.values(Hyperparameter.DROPOUT))
 
     def _next_budget(self) -> int:
         return math.ceil(self.budget_steps / self.eval_every) * self.eval_every
