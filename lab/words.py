@@ -128,6 +128,25 @@ class Precision(enum.Enum):
     BFLOAT16 = "bfloat16"
 
 
+class Activation(enum.Enum):
+    """What a unit does with the sum it is given."""
+
+    RELU = "relu"
+    RELU6 = "relu6"
+    GELU = "gelu"
+    SILU = "silu"
+    TANH = "tanh"
+
+
+class Normalisation(enum.Enum):
+    """Over what numbers a layer's outputs are brought to mean 0 and variance 1, if over any."""
+
+    NONE = "none"
+    BATCH = "batch"
+    LAYER = "layer"
+    GROUP = "group"
+
+
 class Hyperparameter(enum.Enum):
     """What may differ between the members of a cohort; named as the field that declares it."""
 

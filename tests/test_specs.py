@@ -26,15 +26,20 @@ from lab.specs import (
     InverseSquareRootSchedule,
     LAMBSpec,
     LionSpec,
+    LSTMSpec,
     Margins,
     MLPSpec,
+    MobileNetSpec,
+    ModelSpec,
     MuonSpec,
     NAdamSpec,
+    PlainUNetSpec,
     ProdigySpec,
     RecipeSpec,
     ResNetSpec,
     RMSPropSpec,
     ScheduleFreeSpec,
+    SeedsSpec,
     SGDSpec,
     StepSchedule,
     StudySpec,
@@ -43,15 +48,18 @@ from lab.specs import (
     TransformerSpec,
     UNetSpec,
     Varied,
+    ViTSpec,
     cohort_seeds,
     json_converter,
 )
 from lab.words import (
     TASK_METRICS,
+    Activation,
     Clock,
     Direction,
     Hyperparameter,
     Metric,
+    Normalisation,
     Precision,
     Rule,
     Task,
@@ -61,17 +69,39 @@ from lab.words import (
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
 COUNT = st.integers(1, 10**6)
 NAMES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,12}", fullmatch=True)
-MODELS = st.one_of(
-    st.builds(UNetSpec, width=POSITIVE, expansion=COUNT),
-    st.builds(MLPSpec, width=COUNT, depth=COUNT),
-    st.builds(CNNSpec, width=COUNT, depth=COUNT),
-    st.builds(DeepLinearSpec, width=COUNT, depth=COUNT),
-    st.builds(ResNetSpec, width=COUNT, blocks=COUNT),
-    st.builds(
-        lambda heads, each, depth: TransformerSpec(heads * each, depth, heads), COUNT, COUNT, COUNT
-    ),
-)
+SEVERAL = st.integers(2, 10**6)
 SHARE = st.floats(0, 1, exclude_max=True)
+DIALS = {"activation": st.sampled_from(Activation), "normalisation": st.sampled_from(Normalisation)}
+
+
+def attending(family: type[ModelSpec], **dials: st.SearchStrategy) -> st.SearchStrategy[ModelSpec]:
+    return st.builds(
+        lambda heads, each, **others: family(width=heads * each, heads=heads, **others),
+        COUNT,
+        SEVERAL,
+        depth=COUNT,
+        expansion=COUNT,
+        stochastic_depth=SHARE,
+        **DIALS,
+        **dials,
+    )
+
+
+MODELS = st.one_of(
+    st.builds(
+        UNetSpec, width=POSITIVE, expansion=COUNT, depth=SEVERAL, skips=st.booleans(), **DIALS
+    ),
+    st.builds(PlainUNetSpec, width=COUNT, depth=SEVERAL, skips=st.booleans(), **DIALS),
+    st.builds(MLPSpec, width=SEVERAL, depth=SEVERAL, skips=st.booleans(), **DIALS),
+    st.builds(CNNSpec, width=COUNT, depth=SEVERAL, skips=st.booleans(), **DIALS),
+    st.builds(DeepLinearSpec, width=COUNT, depth=COUNT),
+    st.builds(ResNetSpec, width=COUNT, blocks=COUNT, stochastic_depth=SHARE, **DIALS),
+    st.builds(ResNetSpec, width=COUNT, skips=st.just(False)),
+    st.builds(MobileNetSpec, width=POSITIVE, depth=POSITIVE, stochastic_depth=SHARE, **DIALS),
+    st.builds(LSTMSpec, width=COUNT, depth=COUNT, tied=st.booleans()),
+    attending(TransformerSpec, tied=st.booleans()),
+    attending(ViTSpec, patch=COUNT),
+)
 OPTIMIZERS = st.one_of(
     *(st.builds(family, POSITIVE) for family in (AdamSpec, NAdamSpec, AdagradSpec, ProdigySpec)),
     st.builds(SGDSpec, POSITIVE, st.floats(0.1, 0.9), st.booleans(), SHARE),
@@ -228,6 +258,22 @@ def test_roots_give_different_seeds() -> None:
     assert len({seed for root in range(200) for seed in cohort_seeds(root, 3)}) == 600
 
 
+def test_only_what_is_drawn_is_crossed() -> None:
+    """Dropout's keys draw which branches are dropped, too."""
+    dropping, crossed = ResNetSpec(stochastic_depth=0.1), SeedsSpec(dropout=2)
+    with pytest.raises(UsageError, match="dropout is crossed, but there is none"):
+        cohort(model=ResNetSpec(), members=4, seeds=crossed)
+    assert cohort(model=dropping, members=4, seeds=crossed).seeds == crossed
+
+
+@given(MODELS)
+def test_what_gathers_statistics_normalises_by_batches(model: ModelSpec) -> None:
+    batch = getattr(model, "normalisation", None) is Normalisation.BATCH
+    assert model.gathers_statistics == batch
+    assert model.draws == (getattr(model, "stochastic_depth", 0) > 0)
+    assert model.drops_out != isinstance(model, DeepLinearSpec)
+
+
 def varying(which: Hyperparameter, *values: float) -> CohortSpec:
     return cohort(vary=(Varied(which, values),))
 
@@ -248,6 +294,31 @@ REFUSED = {
     "MLP depth": (lambda: MLPSpec(8, 0), "depth is 0", "--depth"),
     "CNN width": (lambda: CNNSpec(0), "width is 0", "--width"),
     "CNN depth": (lambda: CNNSpec(8, -1), "depth is -1", "--depth"),
+    "one layer to skip": (lambda: MLPSpec(8, 1, skips=True), "depth is 1", "--noskips"),
+    "one level to skip": (lambda: PlainUNetSpec(8, 1), "depth is 1", "larger --depth"),
+    "heads": (lambda: ViTSpec(9, 1, 2), "width 9 is not a multiple of the 2", "--width=10"),
+    "patch": (lambda: ViTSpec(8, 1, 2, patch=0), "patch is 0", "--patch"),
+    "blocks of a MobileNet": (lambda: MobileNetSpec(1.0, 0.0), "depth is 0.0", "--depth"),
+    "one unit by itself": (
+        lambda: MLPSpec(1, normalisation=Normalisation.LAYER),
+        "width is 1, and layer normalisation",
+        "--width=2",
+    ),
+    "stochastic depth": (
+        lambda: ResNetSpec(stochastic_depth=1.0),
+        "stochastic_depth is 1.0",
+        "another --stochastic_depth",
+    ),
+    "stochastic depth nan": (
+        lambda: ResNetSpec(stochastic_depth=math.nan),
+        "stochastic_depth is nan",
+        "another --stochastic_depth",
+    ),
+    "stochastic depth of a plain net": (
+        lambda: ResNetSpec(skips=False, stochastic_depth=0.1),
+        "stochastic_depth is 0.1",
+        "drop --stochastic_depth or --noskips",
+    ),
     "rate": (lambda: AdamSpec(-1e-3), "learning_rate is -0.001", "--learning_rate"),
     "rate inf": (lambda: AdamSpec(math.inf), "learning_rate is inf", "--learning_rate"),
     "SGD rate": (lambda: SGDSpec(0.0), "learning_rate is 0.0", "--learning_rate"),
@@ -343,9 +414,9 @@ REFUSED = {
         "divergence_factor is 1.0",
         "--divergence_factor",
     ),
-    "dropout of a U-Net": (
-        lambda: cohort(recipe=RecipeSpec(dropout=0.1)),
-        "dropout is 0.1, but a UNetSpec has none",
+    "dropout of a deep linear net": (
+        lambda: cohort(model=DeepLinearSpec(8, 2), recipe=RecipeSpec(dropout=0.1)),
+        "dropout is 0.1, but a DeepLinearSpec has none",
         "drop --dropout",
     ),
     "schedule of schedule-free": (
@@ -392,8 +463,10 @@ REFUSED = {
         "momentum varies, but AdamSpec on UNetSpec has none",
         "drop --vary=momentum",
     ),
-    "dropout of a U-Net varies": (
-        lambda: varying(Hyperparameter.DROPOUT, 0.0, 0.2),
+    "dropout of a deep linear net varies": (
+        lambda: dataclasses.replace(
+            cohort(model=DeepLinearSpec(8, 2)), vary=(Varied(Hyperparameter.DROPOUT, (0.0, 0.2)),)
+        ),
         "dropout varies",
         "drop --vary=dropout",
     ),
@@ -484,8 +557,10 @@ def test_values_are_those_of_the_recipe_or_of_what_varies() -> None:
     plain = cohort()
     assert plain.values(Hyperparameter.LEARNING_RATE) == (3e-3,)
     assert plain.values(Hyperparameter.WARMUP_STEPS) == (0.0,)
-    for missing in (Hyperparameter.MOMENTUM, Hyperparameter.CLIP_NORM, Hyperparameter.DROPOUT):
+    for missing in (Hyperparameter.MOMENTUM, Hyperparameter.CLIP_NORM):
         assert plain.values(missing) == ()
+    assert plain.values(Hyperparameter.DROPOUT) == (0.0,)
+    assert cohort(model=DeepLinearSpec(8, 2)).values(Hyperparameter.DROPOUT) == ()
     assert varying(Hyperparameter.CLIP_NORM, 1, 2).values(Hyperparameter.CLIP_NORM) == (1.0, 2.0)
 
 

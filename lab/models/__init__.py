@@ -1,6 +1,8 @@
 """Spec to network, one family a file."""
 
-from lab.models.build import build_module, build_network, count_parameters, require_fitting
+from lab.models.branches import branch_ends
+from lab.models.build import build_module, build_network, count_parameters
+from lab.models.fitting import require_fitting
 from lab.models.network import Network, Noise
 from lab.models.signature import Signature
 from lab.models.sizing import match_unet_width
@@ -9,6 +11,7 @@ __all__ = [
     "Network",
     "Noise",
     "Signature",
+    "branch_ends",
     "build_module",
     "build_network",
     "count_parameters",

@@ -6,83 +6,93 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from lab.errors import UsageError
 from lab.models.cnn import CNN
 from lab.models.deep_linear import DeepLinear
+from lab.models.fitting import require_fitting
+from lab.models.lstm import LSTM
 from lab.models.mlp import MLP
+from lab.models.mobilenet import MobileNet
 from lab.models.network import Network, linen_network
+from lab.models.plain_unet import PlainUNet
 from lab.models.resnet import ResNet
 from lab.models.signature import Signature
 from lab.models.transformer import Transformer
-from lab.models.unet import IMAGE_MULTIPLE, MobileNetV2UNet
+from lab.models.unet import MobileNetV2UNet
+from lab.models.vit import ViT
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    LSTMSpec,
     MLPSpec,
+    MobileNetSpec,
     ModelSpec,
+    PlainUNetSpec,
     ResNetSpec,
     TransformerSpec,
     UNetSpec,
+    ViTSpec,
 )
+from lab.words import Activation, Normalisation
 
 
-def build_network(spec: ModelSpec, signature: Signature) -> Network:
-    """The network of `spec`; UsageError unless it can read and say what the signature asks."""
+def build_network(spec: ModelSpec, signature: Signature, attention_power: float = 0.5) -> Network:
+    """The network of `spec`; UsageError unless it can read and say what the signature asks.
+
+    Attention scores are divided by the width of a head to the `attention_power`.
+    """
     require_fitting(spec, signature)
-    return linen_network(build_module(spec, signature), signature, initial_gain(spec))
+    module = build_module(spec, signature, attention_power)
+    return linen_network(module, signature, initial_gain(spec), spec.draws)
 
 
-def build_module(spec: ModelSpec, signature: Signature) -> nn.Module:
+def build_module(spec: ModelSpec, signature: Signature, attention_power: float = 0.5) -> nn.Module:
     """The module of one of the lab's own families."""
-    answers = signature.answers
+    answers, vocabulary, dense = signature.answers, signature.vocabulary, signature.dense
     match spec:
         case UNetSpec():
-            return MobileNetV2UNet(spec)
+            return MobileNetV2UNet(spec, answers)
+        case PlainUNetSpec():
+            return PlainUNet(spec, answers)
         case MLPSpec():
-            return MLP(spec, answers)
-        case CNNSpec():
-            return CNN(spec, answers)
+            return MLP(spec, answers, vocabulary)
         case DeepLinearSpec():
             return DeepLinear(spec, answers)
+        case CNNSpec():
+            return CNN(spec, answers)
         case ResNetSpec():
             return ResNet(spec, answers)
+        case MobileNetSpec():
+            return MobileNet(spec, answers)
+        case ViTSpec():
+            return ViT(spec, answers, attention_power)
         case TransformerSpec():
-            return Transformer(spec, answers)
+            return Transformer(spec, vocabulary, answers, dense, attention_power)
+        case LSTMSpec():
+            return LSTM(spec, vocabulary, answers, dense)
         case _:
             assert_never(spec)
 
 
 def initial_gain(spec: ModelSpec) -> float:
-    """The gain of `initialise`: 2 makes up for ReLU, which a normalised network does not need.
+    """The gain of `initialise`: 2 makes up for a rectifier, which a normalised net does not need.
 
-    The residual net has it all the same, as in He et al. 2016, section 3.4.
+    The nets that He et al. 2016 (section 3.4) and Ronneberger et al. 2015 (section 3) began so have
+    it all the same.
     """
     match spec:
-        case MLPSpec() | CNNSpec() | ResNetSpec():
-            return 2.0
-        case UNetSpec() | DeepLinearSpec() | TransformerSpec():
+        case MLPSpec() | CNNSpec() | ResNetSpec() | PlainUNetSpec():
+            return _rectified(spec.activation)
+        case UNetSpec() | MobileNetSpec():
+            bare = spec.normalisation is Normalisation.NONE
+            return _rectified(spec.activation) if bare else 1.0
+        case DeepLinearSpec() | TransformerSpec() | ViTSpec() | LSTMSpec():
             return 1.0
         case _:
             assert_never(spec)
 
 
-def require_fitting(spec: ModelSpec, signature: Signature) -> None:
-    """UsageError unless the family reads such inputs and says such outputs."""
-    reads_text = isinstance(spec, TransformerSpec)
-    if reads_text != signature.tokens:
-        raise UsageError(
-            f"the data are {'text' if signature.tokens else 'images'}, and {type(spec).__name__} "
-            f"is a model of {'text' if reads_text else 'images'}: choose another model or data set"
-        )
-    if signature.tokens:
-        return
-    height, width, _ = signature.inputs
-    if isinstance(spec, UNetSpec) and (height % IMAGE_MULTIPLE or width % IMAGE_MULTIPLE):
-        fitting = IMAGE_MULTIPLE * max(1, width // IMAGE_MULTIPLE)
-        raise UsageError(
-            f"images are {height}x{width}; the U-Net needs sides that are multiples of "
-            f"{IMAGE_MULTIPLE}: pass --image_size={fitting}"
-        )
+def _rectified(activation: Activation) -> float:
+    return 1.0 if activation is Activation.TANH else 2.0
 
 
 def count_parameters(spec: ModelSpec, signature: Signature) -> int:

@@ -3,8 +3,11 @@
 import flax.linen as nn
 import jax
 
+from lab.models.activations import activation
 from lab.models.dropout import drop
+from lab.models.normalisation import normalised
 from lab.specs import CNNSpec
+from lab.words import Normalisation
 
 
 class CNN(nn.Module):
@@ -19,13 +22,12 @@ class CNN(nn.Module):
 
         Drops pooled features at rate `dropout`: neighbouring pixels would tell what one lost.
         """
-        del train
-        for layer in range(self.spec.depth):
-            x = nn.Conv(
-                self.spec.width,
-                (3, 3),
-                strides=1 if layer == 0 else 2,
-            )(x)
-            x = nn.relu(x)
+        spec, act = self.spec, activation(self.spec.activation)
+        use_bias = spec.normalisation is Normalisation.NONE
+        for layer in range(spec.depth):
+            strides = 1 if layer == 0 else 2
+            y = nn.Conv(spec.width, (3, 3), strides=strides, use_bias=use_bias)(x)
+            y = act(normalised(y, spec.normalisation, train=train))
+            x = x[:, ::strides, ::strides] + y if spec.skips and layer > 0 else y
         pooled = drop(self, x.mean(axis=(1, 2)), dropout)
         return nn.Dense(self.classes)(pooled)

@@ -7,7 +7,7 @@ from lab.specs import DeepLinearSpec
 
 
 class DeepLinear(nn.Module):
-    """Images [B, ...], flattened, to class logits [B, classes] by a product of matrices.
+    """Numbers [B, ...], flattened, to class logits [B, classes] by a product of matrices.
 
     Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
     networks", section 1.

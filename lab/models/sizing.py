@@ -3,7 +3,8 @@
 import itertools
 
 from lab.errors import UsageError
-from lab.models.build import count_parameters, require_fitting
+from lab.models.build import count_parameters
+from lab.models.fitting import require_fitting
 from lab.models.signature import Signature
 from lab.models.unet import BASE_CHANNELS, channels
 from lab.specs import UNetSpec

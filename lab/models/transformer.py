@@ -1,70 +1,43 @@
-"""A decoder-only Transformer with normalisation before each sublayer.
-
-Vaswani et al. 2017, "Attention is all you need", sections 3.1 to 3.3; the order of layers, learned
-positions and GELU are those of Radford et al. 2019, "Language models are unsupervised multitask
-learners", section 2.3.
-"""
-
-import math
+"""A decoder-only Transformer with learned positions."""
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
+from lab.models.attention import Block, CausalAttention
+from lab.models.dropout import branch_rates, drop
+from lab.models.normalisation import normalised
 from lab.specs import TransformerSpec
-
-MLP_RATIO = 4
-
-
-class CausalAttention(nn.Module):
-    """Each position sees itself and those before it."""
-
-    heads: int
-
-    @nn.compact
-    def __call__(self, x_BxTxD: jax.Array) -> jax.Array:
-        """[B, T, D] to [B, T, D]."""
-        b, t, d = x_BxTxD.shape
-        # Without biases: softmax takes a key's away again, so its gradient would be rounding alone.
-        projected = nn.Dense(3 * d, use_bias=False)(x_BxTxD)
-        projected = projected.reshape(b, t, 3, self.heads, d // self.heads)
-        q_BxTxHxK, k_BxTxHxK, v_BxTxHxK = jnp.moveaxis(projected, 2, 0)
-        scores_BxHxTxS = jnp.einsum("bthk,bshk->bhts", q_BxTxHxK, k_BxTxHxK)
-        scores_BxHxTxS = scores_BxHxTxS / math.sqrt(d // self.heads)
-        seen_TxS = jnp.tril(jnp.ones((t, t), jnp.bool_))
-        weights_BxHxTxS = nn.softmax(jnp.where(seen_TxS[None, None], scores_BxHxTxS, -jnp.inf))
-        mixed_BxTxHxK = jnp.einsum("bhts,bshk->bthk", weights_BxHxTxS, v_BxTxHxK)
-        return nn.Dense(d)(mixed_BxTxHxK.reshape(b, t, d))
-
-
-class Block(nn.Module):
-    """Attention and a two-layer perceptron, each added to what it read."""
-
-    heads: int
-
-    @nn.compact
-    def __call__(self, x_BxTxD: jax.Array) -> jax.Array:
-        """[B, T, D] to [B, T, D]."""
-        width = x_BxTxD.shape[-1]
-        x_BxTxD = x_BxTxD + CausalAttention(self.heads)(nn.LayerNorm()(x_BxTxD))
-        hidden = nn.gelu(nn.Dense(MLP_RATIO * width)(nn.LayerNorm()(x_BxTxD)))
-        return x_BxTxD + nn.Dense(width)(hidden)
 
 
 class Transformer(nn.Module):
-    """Tokens [B, T], integers below `vocabulary`, to the next token's logits [B, T, V]."""
+    """Tokens [B, T], integers below `vocabulary`, to logits [B, T, answers] of each next one.
+
+    Where one answer is asked of a sequence, its last position gives it: [B, answers].
+    """
 
     spec: TransformerSpec
     vocabulary: int
+    answers: int
+    every_position: bool = True
+    attention_power: float = 0.5
 
     @nn.compact
-    def __call__(self, tokens_BxT: jax.Array, *, train: bool) -> jax.Array:
-        """Logits; `train` makes no difference here. T is fixed when parameters are made."""
-        del train
-        width = self.spec.width
-        shape = (tokens_BxT.shape[1], width)
-        positions_TxD = self.param("positions", nn.initializers.normal(width**-0.5), shape)
-        x_BxTxD = nn.Embed(self.vocabulary, width)(tokens_BxT) + positions_TxD[None]
-        for _ in range(self.spec.depth):
-            x_BxTxD = Block(self.spec.heads)(x_BxTxD)
-        return nn.Dense(self.vocabulary)(nn.LayerNorm()(x_BxTxD))
+    def __call__(
+        self, tokens_BxT: jax.Array, *, train: bool, dropout: jax.Array | None = None
+    ) -> jax.Array:
+        """Logits; T is fixed when parameters are made.
+
+        Drops of what embeddings and positions give, and of what each sublayer adds.
+        """
+        spec = self.spec
+        shape = (tokens_BxT.shape[1], spec.width)
+        positions_TxD = self.param("positions", nn.initializers.normal(spec.width**-0.5), shape)
+        embed = nn.Embed(self.vocabulary, spec.width)
+        x_BxTxD = drop(self, embed(tokens_BxT) + positions_TxD[None], dropout)
+        for rate in branch_rates(spec.stochastic_depth, spec.depth):
+            block = Block(spec, CausalAttention, self.attention_power, rate)
+            x_BxTxD = block(x_BxTxD, train=train, dropout=dropout)
+        x = normalised(x_BxTxD, spec.normalisation, train=train)
+        x = x if self.every_position else x[:, -1]
+        # Press and Wolf 2017, "Using the output embedding to improve language models".
+        return embed.attend(x) if spec.tied else nn.Dense(self.answers)(x)

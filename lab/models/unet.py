@@ -6,68 +6,76 @@ Encoder and decoder are made of inverted residuals with linear bottlenecks (Sand
 """
 
 import functools
+import itertools
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lab.ops import depth_to_space, relu6, upsample_nearest
+from lab.models.activations import activation
+from lab.models.dropout import drop
+from lab.models.inverted_residual import InvertedResidual, adds
+from lab.models.normalisation import normalised
+from lab.ops import depth_to_space, upsample_nearest
 from lab.specs import UNetSpec
+from lab.words import Normalisation
 
 BASE_CHANNELS = (8, 14, 17)
-"""Channels at 1/2, 1/4 and 1/8 of the image's resolution, for width 1."""
-
-IMAGE_MULTIPLE = 2 ** len(BASE_CHANNELS)
-"""Image sides must be multiples of this."""
-
-Conv = functools.partial(nn.Conv, use_bias=False)
+"""Channels at 1/2, 1/4 and 1/8 of the image's resolution, for width 1; further levels as 1/8."""
 
 
-def channels(width: float) -> tuple[int, ...]:
+def channels(width: float, depth: int = len(BASE_CHANNELS)) -> tuple[int, ...]:
     """Channels per resolution: the base times `width`, at least one each."""
-    return tuple(max(1, round(base * width)) for base in BASE_CHANNELS)
-
-
-class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1 without activation; a residual where shapes allow."""
-
-    features: int
-    expansion: int
-    strides: int = 1
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """[B, H, W, C] to [B, H/strides, W/strides, features]."""
-        norm = functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
-        hidden = x.shape[-1] * self.expansion
-        y = relu6(norm()(Conv(hidden, (1, 1))(x)))
-        depthwise = Conv(hidden, (3, 3), self.strides, feature_group_count=hidden)
-        y = relu6(norm()(depthwise(y)))
-        # Without a bias: the next block's normalisation would take it away again, so its gradient
-        # would be rounding alone, which Adam turns into full steps that differ between lane widths.
-        y = norm(use_bias=False)(Conv(self.features, (1, 1))(y))
-        return x + y if x.shape == y.shape else y
+    deeper = BASE_CHANNELS[-1:] * (depth - len(BASE_CHANNELS))
+    return tuple(max(1, round(base * width)) for base in (*BASE_CHANNELS, *deeper)[:depth])
 
 
 class MobileNetV2UNet(nn.Module):
-    """Images [B, H, W, C], H and W multiples of 8, to foreground logits [B, H, W]."""
+    """Images [B, H, W, C], H and W multiples of 2^depth, to foreground logits [B, H, W].
+
+    Where several answers are asked of a pixel: [B, H, W, answers].
+    """
 
     spec: UNetSpec
+    answers: int = 1
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Logits; `train` normalises by the batch's statistics and updates `batch_stats`."""
-        half, quarter, eighth = channels(self.spec.width)
-        block = functools.partial(InvertedResidual, expansion=self.spec.expansion)
-        norm = functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9)
+    def __call__(self, x: jax.Array, *, train: bool, dropout: jax.Array | None = None) -> jax.Array:
+        """Logits; `train` normalises by the batch's statistics and updates `batch_stats`.
 
-        x_half = relu6(norm()(Conv(half, (3, 3), 2)(x)))
-        x_quarter = block(quarter, strides=2)(x_half, train=train)
-        x_eighth = block(eighth, strides=2)(x_quarter, train=train)
-        y = block(eighth)(x_eighth, train=train)
-        y = jnp.concatenate([upsample_nearest(y, 2), x_quarter], axis=-1)
-        y = block(quarter)(y, train=train)
-        y = jnp.concatenate([upsample_nearest(y, 2), x_half], axis=-1)
-        y = block(half)(y, train=train)
-        logits = Conv(4, (1, 1), use_bias=True)(y)
-        return depth_to_space(logits, 2)[..., 0]
+        Drops features at the lowest resolution, at rate `dropout`.
+        """
+        spec = self.spec
+        stem, *below = channels(spec.width, spec.depth)
+        block = functools.partial(
+            InvertedResidual,
+            expansion=spec.expansion,
+            activation=spec.activation,
+            normalisation=spec.normalisation,
+        )
+        use_bias = spec.normalisation is Normalisation.NONE
+        y = nn.Conv(stem, (3, 3), 2, use_bias=use_bias)(x)
+        y = activation(spec.activation)(normalised(y, spec.normalisation, train=train))
+        passed = []
+        for features in below:
+            passed.append(y)
+            y = block(features, strides=2)(y, train=train)
+        y = drop(self, block(y.shape[-1])(y, train=train), dropout)
+        for encoded in reversed(passed):
+            y = upsample_nearest(y, 2)
+            if spec.skips:
+                y = jnp.concatenate([y, encoded], axis=-1)
+            y = block(encoded.shape[-1])(y, train=train)
+        logits = depth_to_space(nn.Conv(4 * self.answers, (1, 1))(y), 2)
+        return logits[..., 0] if self.answers == 1 else logits
+
+
+def residual_blocks(spec: UNetSpec) -> tuple[int, ...]:
+    """The numbers of the blocks that add what they read: at the bottom, and by chance above it."""
+    down = channels(spec.width, spec.depth)
+    bottom = spec.depth - 1
+    up = [
+        (below + above if spec.skips else below, above) for above, below in itertools.pairwise(down)
+    ][::-1]
+    added = [number for number, ends in enumerate(up, bottom + 1) if adds(*ends, strides=1)]
+    return (bottom, *added)

@@ -95,7 +95,7 @@ def members_table(
         pa.array(np.full(count, cohort.seed, np.int64)),
         pa.array(cohort.seeds.level(Factor.INIT, member_N)),
         pa.array(cohort.seeds.level(Factor.ORDER, member_N)),
-        _ids(cohort, Factor.DROPOUT, any(cohort.values(Hyperparameter.DROPOUT)), member_N),
+        _ids(cohort, Factor.DROPOUT, cohort.draws, member_N),
         _ids(cohort, Factor.SPLIT, cohort.train_share < 1, member_N),
         *(_declared(cohort, one, member_N) for one in Hyperparameter),
         pa.array([one.value for one in outcome], pa.string()),

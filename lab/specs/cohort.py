@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lab.specs.data import DataSpec
-from lab.specs.models import CNNSpec, MLPSpec, ModelSpec, ResNetSpec, UNetSpec
+from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.rules import require, require_positive
@@ -26,8 +26,6 @@ MAX_EXAMPLES = 2**31 - 1
 MAX_MEMBERS = 2**30
 """Member indices are int32 on the device, with room for those past the last."""
 
-_DROPS_OUT = (MLPSpec, CNNSpec)
-_GATHERS_STATISTICS = (UNetSpec, ResNetSpec)  # of its batches, to be evaluated with
 _PLAIN = RecipeSpec()
 _OWN_SEEDS = SeedsSpec()
 
@@ -114,7 +112,7 @@ class CohortSpec:
             "or pass --train_share=0.9",
         )
         require(
-            self.seeds.dropout is None or self.recipe.dropout > 0 or self._varies("dropout"),
+            self.seeds.dropout is None or self.draws,
             "dropout is crossed, but there is none: drop it from --cross, or pass --dropout",
         )
 
@@ -124,7 +122,7 @@ class CohortSpec:
 
     def _require_a_recipe_that_fits(self) -> None:
         require(
-            self.recipe.dropout == 0 or isinstance(self.model, _DROPS_OUT),
+            self.recipe.dropout == 0 or self.model.drops_out,
             f"dropout is {self.recipe.dropout}, but a {type(self.model).__name__} has none: drop "
             "--dropout",
         )
@@ -144,7 +142,7 @@ class CohortSpec:
         )
         # Defazio et al. 2024 recompute them at the average before each evaluation.
         require(
-            not averages or not isinstance(self.model, _GATHERS_STATISTICS),
+            not averages or not self.model.gathers_statistics,
             f"schedule_free evaluates an average of the weights, but a {type(self.model).__name__} "
             "gathers its batch statistics at others: pass --optimizer=adamw",
         )
@@ -181,7 +179,7 @@ class CohortSpec:
 
     def _owner(self, which: Hyperparameter) -> Any:
         """The spec that declares it; None where nothing does."""
-        if which is Hyperparameter.DROPOUT and not isinstance(self.model, _DROPS_OUT):
+        if which is Hyperparameter.DROPOUT and not self.model.drops_out:
             return None
         owners = (self.optimizer, self.recipe)
         return next((one for one in owners if hasattr(one, which.value)), None)
@@ -196,6 +194,11 @@ class CohortSpec:
             return tuple(map(float, varied[0]))
         value = getattr(self._owner(which), which.value, None)
         return () if value is None else (float(value),)
+
+    @property
+    def draws(self) -> bool:
+        """Whether training passes draw at random what to leave out."""
+        return self.model.draws or any(self.values(Hyperparameter.DROPOUT))
 
     def _next_budget(self) -> int:
         return math.ceil(self.budget_steps / self.eval_every) * self.eval_every

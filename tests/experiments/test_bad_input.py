@@ -34,7 +34,6 @@ MISTAKES = {
     "momentum of Adam": ("width_race", ["--momentum=0.5"], "0.5", "drop --momentum"),
     "momentum": ("width_race", ["--optimizer=sgd", "--momentum=1"], "1.0", "--momentum"),
     "decay of Adam": ("width_race", ["--weight_decay=0.1"], "adam takes none", "=adamw"),
-    "dropout of a U-Net": ("unet_size", ["--dropout=0.1"], "0.1", "drop --dropout"),
     "steps of no schedule": ("width_race", ["--schedule_steps=9"], "is 9", "=cosine"),
     "no budget of a schedule": (
         "width_race",

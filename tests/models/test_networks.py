@@ -18,18 +18,23 @@ from lab.models import (
     match_unet_width,
     require_fitting,
 )
+from lab.models.attention import CausalAttention
 from lab.models.initial import initialise
+from lab.models.inverted_residual import InvertedResidual
 from lab.models.resnet import ResidualBlock
-from lab.models.transformer import CausalAttention
-from lab.models.unet import InvertedResidual, MobileNetV2UNet, channels
+from lab.models.unet import MobileNetV2UNet, channels
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    LSTMSpec,
     MLPSpec,
+    MobileNetSpec,
     ModelSpec,
+    PlainUNetSpec,
     ResNetSpec,
     TransformerSpec,
     UNetSpec,
+    ViTSpec,
 )
 
 COLOUR = (32, 32, 3)
@@ -40,14 +45,18 @@ SPECS: dict[str, tuple[ModelSpec, tuple[int, ...]]] = {
     "deep linear": (DeepLinearSpec(8, depth=3), (5, 4, 2)),
     "resnet": (ResNetSpec(4, blocks=2), (9, 7, 3)),
     "transformer": (TransformerSpec(8, depth=2, heads=2), (6,)),
+    "mobilenet": (MobileNetSpec(0.1, depth=0.5), (9, 7, 3)),
+    "plain unet": (PlainUNetSpec(4, depth=2), (8, 6, 3)),
+    "vit": (ViTSpec(8, depth=2, heads=2, patch=2), (8, 6, 3)),
+    "lstm": (LSTMSpec(8, depth=2), (6,)),
 }
 
 
 def asked(spec: ModelSpec, inputs: tuple[int, ...], classes: int) -> Signature:
-    """A U-Net is asked for pixels, a Transformer for next tokens, the others for classes."""
-    if isinstance(spec, UNetSpec):
+    """A U-Net is asked for pixels, a model of text for next tokens, the others for classes."""
+    if isinstance(spec, UNetSpec | PlainUNetSpec):
         return Signature(inputs, inputs[:2])
-    if isinstance(spec, TransformerSpec):
+    if isinstance(spec, TransformerSpec | LSTMSpec):
         return Signature(inputs, (*inputs, classes), vocabulary=classes)
     return Signature(inputs, (classes,))
 
@@ -58,7 +67,7 @@ def counted(spec: ModelSpec, inputs: tuple[int, ...], classes: int) -> int:
 
 def built(spec: ModelSpec, classes: int) -> nn.Module:
     """Modules learn the shape of their inputs when they are called."""
-    return build_module(spec, Signature((1,), (classes,)))
+    return build_module(spec, asked(spec, (1,), classes))
 
 
 def given(inputs: tuple[int, ...]) -> jax.ShapeDtypeStruct:
@@ -291,8 +300,7 @@ def test_outputs_have_the_right_shapes(name: str) -> None:
     variables = shapes_and_types(module, image)
     batch = jax.ShapeDtypeStruct((3, *image), given(image).dtype)
     logits: Any = jax.eval_shape(functools.partial(module.apply, train=False), variables, batch)
-    one = {"unet": image[:2], "transformer": (*image, 7)}.get(name, (7,))
-    assert logits.shape == (3, *one)
+    assert logits.shape == (3, *asked(spec, image, 7).outputs)
     assert logits.dtype == jnp.float32
 
 
@@ -377,6 +385,6 @@ def test_keys_give_different_initial_weights() -> None:
 def test_a_u_net_refuses_sides_it_cannot_halve(image: tuple[int, int, int]) -> None:
     with pytest.raises(UsageError, match=rf"{image[0]}x{image[1]}.*--image_size=\d+"):
         require_fitting(UNetSpec(1.0), asked(UNetSpec(1.0), image, 2))
-    for other in (MLPSpec(8), CNNSpec(8)):
+    for other in (MLPSpec(8), CNNSpec(8), MobileNetSpec(1.0), PlainUNetSpec(8, 1, skips=False)):
         require_fitting(other, asked(other, image, 2))
     require_fitting(UNetSpec(1.0), asked(UNetSpec(1.0), (8, 24, 3), 2))

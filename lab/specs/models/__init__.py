@@ -1,0 +1,36 @@
+"""What is trained: a family each, with size as a dial.
+
+The dial that changes the size is `width` in every family.
+"""
+
+from lab.specs.models.images import CNNSpec, MobileNetSpec, ResNetSpec, ViTSpec
+from lab.specs.models.masks import PlainUNetSpec, UNetSpec
+from lab.specs.models.sequences import LSTMSpec, TransformerSpec
+from lab.specs.models.vectors import DeepLinearSpec, MLPSpec
+
+ModelSpec = (
+    UNetSpec
+    | MLPSpec
+    | CNNSpec
+    | DeepLinearSpec
+    | ResNetSpec
+    | TransformerSpec
+    | MobileNetSpec
+    | PlainUNetSpec
+    | ViTSpec
+    | LSTMSpec
+)
+
+__all__ = [
+    "CNNSpec",
+    "DeepLinearSpec",
+    "LSTMSpec",
+    "MLPSpec",
+    "MobileNetSpec",
+    "ModelSpec",
+    "PlainUNetSpec",
+    "ResNetSpec",
+    "TransformerSpec",
+    "UNetSpec",
+    "ViTSpec",
+]
