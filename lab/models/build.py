@@ -11,6 +11,7 @@ from lab.models.cnn import CNN
 from lab.models.deep_linear import DeepLinear
 from lab.models.mlp import MLP
 from lab.models.network import Network, linen_network
+from lab.models.own import own_network
 from lab.models.resnet import ResNet
 from lab.models.signature import Signature
 from lab.models.transformer import Transformer
@@ -18,8 +19,10 @@ from lab.models.unet import IMAGE_MULTIPLE, MobileNetV2UNet
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     MLPSpec,
     ModelSpec,
+    OwnModelSpec,
     ResNetSpec,
     TransformerSpec,
     UNetSpec,
@@ -28,11 +31,13 @@ from lab.specs import (
 
 def build_network(spec: ModelSpec, signature: Signature) -> Network:
     """The network of `spec`; UsageError unless it can read and say what the signature asks."""
+    if isinstance(spec, OwnModelSpec):
+        return own_network(spec, signature)
     require_fitting(spec, signature)
     return linen_network(build_module(spec, signature), signature, initial_gain(spec))
 
 
-def build_module(spec: ModelSpec, signature: Signature) -> nn.Module:
+def build_module(spec: FamilySpec, signature: Signature) -> nn.Module:
     """The module of one of the lab's own families."""
     answers = signature.answers
     match spec:
@@ -52,7 +57,7 @@ def build_module(spec: ModelSpec, signature: Signature) -> nn.Module:
             assert_never(spec)
 
 
-def initial_gain(spec: ModelSpec) -> float:
+def initial_gain(spec: FamilySpec) -> float:
     """The gain of `initialise`: 2 makes up for ReLU, which a normalised network does not need.
 
     The residual net has it all the same, as in He et al. 2016, section 3.4.
@@ -66,7 +71,7 @@ def initial_gain(spec: ModelSpec) -> float:
             assert_never(spec)
 
 
-def require_fitting(spec: ModelSpec, signature: Signature) -> None:
+def require_fitting(spec: FamilySpec, signature: Signature) -> None:
     """UsageError unless the family reads such inputs and says such outputs."""
     reads_text = isinstance(spec, TransformerSpec)
     if reads_text != signature.tokens:

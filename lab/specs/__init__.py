@@ -12,6 +12,7 @@ from lab.specs.imported import ImportedSpec
 from lab.specs.models import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     MLPSpec,
     ModelSpec,
     ResNetSpec,
@@ -32,6 +33,7 @@ from lab.specs.optimizers import (
     ScheduleFreeSpec,
     SGDSpec,
 )
+from lab.specs.own import AnyDataSpec, OwnModelSpec, OwnTaskSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.schedules import (
     ConstantSchedule,
@@ -58,6 +60,7 @@ __all__ = [
     "AdamSpec",
     "AdamWSpec",
     "AnyCohortSpec",
+    "AnyDataSpec",
     "CNNSpec",
     "CohortSpec",
     "Comparison",
@@ -67,6 +70,7 @@ __all__ = [
     "DataSpec",
     "DeepLinearSpec",
     "DifficultySpec",
+    "FamilySpec",
     "ImportedSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",
@@ -78,6 +82,8 @@ __all__ = [
     "NAdamSpec",
     "NamedMetric",
     "OptimizerSpec",
+    "OwnModelSpec",
+    "OwnTaskSpec",
     "ProdigySpec",
     "RMSPropSpec",
     "RecipeSpec",

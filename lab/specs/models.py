@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from lab.specs.own import OwnModelSpec
 from lab.specs.rules import require, require_positive
 
 
@@ -78,4 +79,6 @@ class TransformerSpec:
         )
 
 
-ModelSpec = UNetSpec | MLPSpec | CNNSpec | DeepLinearSpec | ResNetSpec | TransformerSpec
+FamilySpec = UNetSpec | MLPSpec | CNNSpec | DeepLinearSpec | ResNetSpec | TransformerSpec
+"""The lab's own."""
+ModelSpec = FamilySpec | OwnModelSpec
