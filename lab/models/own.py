@@ -9,6 +9,7 @@ from flax import nnx
 
 from lab import user_code
 from lab.errors import UsageError
+from lab.models.drawing import drawn_at_once
 from lab.models.network import Network, Noise
 from lab.models.own_linen import linen_passes
 from lab.models.own_nnx import nnx_passes
@@ -43,7 +44,7 @@ def own_network(spec: OwnModelSpec, signature: Signature) -> Network:
     def activations(params: Any, model_state: Any, inputs: jax.Array, noise: Noise | None) -> Any:
         return passes.activations(params, model_state, inputs, _key(noise))
 
-    return Network(passes.init, train, evaluate, activations, draws)
+    return Network(drawn_at_once(passes.init), train, evaluate, activations, draws)
 
 
 def _key(noise: Noise | None) -> jax.Array:
