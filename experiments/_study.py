@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from experiments import _flags
 from lab.data.arrays import DataArrays
-from lab.specs import DataSpec, StudySpec
+from lab.specs import AnyDataSpec, StudySpec
 from lab.studies import run_study
 from lab.training.runner import Stopped
 
 
-def answer(experiment: str, study: StudySpec, data: Mapping[DataSpec, DataArrays]) -> None:
+def answer(experiment: str, study: StudySpec, data: Mapping[AnyDataSpec, DataArrays]) -> None:
     """Declares, trains, judges, reports; ends the process where it was asked to stop."""
     fingerprint = hashlib.sha256(study.to_json().encode()).hexdigest()
     try:

@@ -17,7 +17,7 @@ from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_environment, read_json
 from lab.reports import text
 from lab.reports.report import counted, write_report
-from lab.specs import DataSpec, StudySpec
+from lab.specs import AnyDataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
 from lab.training.planning import (
     FRESH,
@@ -44,7 +44,7 @@ Say = Callable[..., None]
 
 def run_study(
     study: StudySpec,
-    data: Mapping[DataSpec, DataArrays],
+    data: Mapping[AnyDataSpec, DataArrays],
     root: Path,
     *,
     lanes: int | None = None,
@@ -92,7 +92,7 @@ def run_study(
 def _train(
     study: StudySpec,
     plans: Sequence[CohortPlan],
-    data: Mapping[DataSpec, DataArrays],
+    data: Mapping[AnyDataSpec, DataArrays],
     folder: RunFolder,
     say: Say,
     stop: Stop | None,

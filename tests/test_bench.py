@@ -196,7 +196,7 @@ def test_twins_in_torch_give_the_same_logits(work):
     inputs = work.data.train.inputs[:16]
     params = unflatten_dict({name: array[0] for name, array in weights.items()}, sep="/")
     with lenient():
-        signature = make_problem(work.cohort.data.task, work.data).signature
+        signature = make_problem(work.cohort.data, work.data).signature
         logits, _ = build_module(work.cohort.model, signature).apply(
             {"params": params}, to_inputs(inputs), train=True, mutable=["batch_stats"]
         )
@@ -407,7 +407,7 @@ def test_each_workload_is_a_network_that_takes_its_data(workload):
     split = Split(inputs, np.zeros((1, *shape[:2]) if masks else 1, np.int32))
     data = DataArrays(split, split, classes, vocabulary=0 if side else VOCABULARY)
     model = preparation.model_of(workload, data)
-    parameters = count_parameters(model, make_problem(workload.data.task, data).signature)
+    parameters = count_parameters(model, make_problem(workload.data, data).signature)
     known = {
         "resnet20-32x32": 269_434,
         "transformer-97k-text": 97_284,

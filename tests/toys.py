@@ -94,7 +94,7 @@ def easy_masks(train: int = 200, validation: int = 21, side: int = 8) -> DataArr
     return DataArrays(split(train), split(validation), classes=2)
 
 
-TWO_CLASSES = make_problem(Task.CLASSIFICATION, easy_images())
+TWO_CLASSES = make_problem(DIGITS, easy_images())
 
 # Gradient descent on theta^2/2 from theta = 1 multiplies theta by 1 - rate at every step, so that
 # after n steps the loss is (1 - rate)^(2n)/2: hits are at a step known on paper, and above a rate

@@ -1,8 +1,14 @@
 """What a cohort learns from and is judged by, as arrays in memory."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from lab.data.own import OwnTask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +32,7 @@ class DataArrays:
     `classes` of a language are the tokens of its vocabulary, of regression the numbers that are
     predicted; segmentation has 2, background first. `vocabulary` is the number of tokens that
     inputs are made of, 0 where they are none. `characters_per_token` is that of the validation
-    text.
+    text. `own` is the user's task where they say themselves what is minimised and measured.
     """
 
     train: Split
@@ -34,3 +40,4 @@ class DataArrays:
     classes: int
     vocabulary: int = 0
     characters_per_token: float = 1.0
+    own: OwnTask | None = None

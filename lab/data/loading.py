@@ -14,9 +14,10 @@ from lab.data.arrays import DataArrays, Split
 from lab.data.difficulty import made_harder
 from lab.data.examples import Decoded, decode
 from lab.data.features import Features, Inputs, find_features
+from lab.data.own import load_own
 from lab.data.tokens import tokenise
 from lab.errors import UsageError
-from lab.specs import DataSpec, TextSpec
+from lab.specs import AnyDataSpec, DataSpec, OwnTaskSpec, TextSpec
 from lab.words import Task
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpe
     return dataclasses.replace(spec, name=name, train_split=train, validation_split=validation)
 
 
-def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
+def load(spec: AnyDataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     """Reads both splits of a set, preparing or downloading it first where it is missing.
 
     With `image_size`, images are squashed to a square (bilinear), and masks with them (nearest).
@@ -56,6 +57,8 @@ def load(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     Raises:
         UsageError: the set is not to be had, or does not hold what the spec asks for.
     """
+    if isinstance(spec, OwnTaskSpec):
+        return load_own(spec)
     builder = _open(spec, data_dir)
     features = find_features(builder, spec)
     expressions = _split_expressions(spec, tuple(builder.info.splits))

@@ -10,6 +10,7 @@ from lab.specs import (
     MLPSpec,
     MobileNetSpec,
     ModelSpec,
+    OwnModelSpec,
     PlainUNetSpec,
     ResNetSpec,
     TransformerSpec,
@@ -30,7 +31,7 @@ def branch_ends(spec: ModelSpec) -> tuple[str, ...]:
 
     A path is that of one array among a member's parameters, joined by "/":
     `ResidualBlock_\d+/BatchNorm_1/scale`. Branches whose ends are 0 add nothing. Empty where
-    nothing is added, as without `skips`.
+    nothing is added, as without `skips`, and of a user's own model, of which nobody knows.
     """
     match spec:
         case MLPSpec() | CNNSpec():
@@ -51,7 +52,7 @@ def branch_ends(spec: ModelSpec) -> tuple[str, ...]:
             return _of_blocks("CausalAttention", spec.skips)
         case ViTSpec():
             return _of_blocks("Attention", spec.skips)
-        case DeepLinearSpec() | PlainUNetSpec() | LSTMSpec():
+        case DeepLinearSpec() | PlainUNetSpec() | LSTMSpec() | OwnModelSpec():
             return ()
         case _:
             assert_never(spec)

@@ -13,6 +13,7 @@ from lab.models.lstm import LSTM
 from lab.models.mlp import MLP
 from lab.models.mobilenet import MobileNet
 from lab.models.network import Network, linen_network
+from lab.models.own import own_network
 from lab.models.plain_unet import PlainUNet
 from lab.models.resnet import ResNet
 from lab.models.signature import Signature
@@ -22,10 +23,12 @@ from lab.models.vit import ViT
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     LSTMSpec,
     MLPSpec,
     MobileNetSpec,
     ModelSpec,
+    OwnModelSpec,
     PlainUNetSpec,
     ResNetSpec,
     TransformerSpec,
@@ -38,14 +41,16 @@ from lab.words import Activation, Normalisation
 def build_network(spec: ModelSpec, signature: Signature, attention_power: float = 0.5) -> Network:
     """The network of `spec`; UsageError unless it can read and say what the signature asks.
 
-    Attention scores are divided by the width of a head to the `attention_power`.
+    Attention scores are divided by the width of a head to the `attention_power`, but a user's own.
     """
+    if isinstance(spec, OwnModelSpec):
+        return own_network(spec, signature)
     require_fitting(spec, signature)
     module = build_module(spec, signature, attention_power)
     return linen_network(module, signature, initial_gain(spec), spec.draws)
 
 
-def build_module(spec: ModelSpec, signature: Signature, attention_power: float = 0.5) -> nn.Module:
+def build_module(spec: FamilySpec, signature: Signature, attention_power: float = 0.5) -> nn.Module:
     """The module of one of the lab's own families."""
     answers, vocabulary, dense = signature.answers, signature.vocabulary, signature.dense
     match spec:
@@ -73,7 +78,7 @@ def build_module(spec: ModelSpec, signature: Signature, attention_power: float =
             assert_never(spec)
 
 
-def initial_gain(spec: ModelSpec) -> float:
+def initial_gain(spec: FamilySpec) -> float:
     """The gain of `initialise`: 2 makes up for a rectifier, which a normalised net does not need.
 
     The nets that He et al. 2016 (section 3.4) and Ronneberger et al. 2015 (section 3) began so have

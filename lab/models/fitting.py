@@ -8,10 +8,10 @@ from lab.models.signature import Signature
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     LSTMSpec,
     MLPSpec,
     MobileNetSpec,
-    ModelSpec,
     PlainUNetSpec,
     ResNetSpec,
     TransformerSpec,
@@ -22,7 +22,7 @@ from lab.specs import (
 _TEXT, _IMAGES, _VECTORS = "text", "images", "vectors"
 
 
-def require_fitting(spec: ModelSpec, signature: Signature) -> None:
+def require_fitting(spec: FamilySpec, signature: Signature) -> None:
     """UsageError unless the family reads such inputs and says such outputs."""
     family, given, read = type(spec).__name__, _given(signature), _read(spec)
     if given not in read:
@@ -45,11 +45,11 @@ def require_fitting(spec: ModelSpec, signature: Signature) -> None:
         case ViTSpec():
             _require_patches(signature, spec.patch)
         case TransformerSpec() | LSTMSpec() if spec.tied and (
-            signature.outputs[-1] != signature.vocabulary
+            signature.answers != signature.vocabulary
         ):
             raise UsageError(
                 f"a tied head says one of the {signature.vocabulary} tokens that it reads, and "
-                f"{signature.outputs[-1]} answers are asked: drop --tied"
+                f"{signature.answers} answers are asked: drop --tied"
             )
 
 
@@ -59,7 +59,7 @@ def _given(signature: Signature) -> str:
     return _IMAGES if signature.images else _VECTORS
 
 
-def _read(spec: ModelSpec) -> tuple[str, ...]:
+def _read(spec: FamilySpec) -> tuple[str, ...]:
     match spec:
         case MLPSpec():
             return (_IMAGES, _VECTORS, _TEXT)
@@ -73,7 +73,7 @@ def _read(spec: ModelSpec) -> tuple[str, ...]:
             assert_never(spec)
 
 
-def _dense(spec: ModelSpec) -> tuple[bool, ...]:
+def _dense(spec: FamilySpec) -> tuple[bool, ...]:
     """Whether the family may be asked about every pixel or position, about all, or about both."""
     match spec:
         case UNetSpec() | PlainUNetSpec():

@@ -6,17 +6,20 @@ import math
 import jax
 import jax.numpy as jnp
 
+from lab.errors import UsageError
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Signature:
     """Of one example: the shapes of what a model reads and of what it says.
 
     A vocabulary is the number of tokens that inputs [T], int32, are made of; 0 means that they are
-    numbers, float32: images [H, W, C] in [0, 1], or vectors [D].
+    numbers, float32: images [H, W, C] in [0, 1], or vectors [D]. Outputs None are for the model to
+    choose: a user's loss takes whatever their model says.
     """
 
     inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    outputs: tuple[int, ...] | None
     vocabulary: int = 0
 
     @property
@@ -32,6 +35,8 @@ class Signature:
     @property
     def dense(self) -> bool:
         """Whether every pixel or position gets an answer of its own."""
+        if self.outputs is None:
+            return False
         if self.tokens:
             return len(self.outputs) == 2 and self.outputs[:1] == self.inputs
         return self.images and self.outputs[:2] == self.inputs[:2]
@@ -39,6 +44,11 @@ class Signature:
     @property
     def answers(self) -> int:
         """How many numbers are said of an example, or of each pixel or position of it."""
+        if self.outputs is None:
+            raise UsageError(
+                "the task does not say what it asks of a model, and the lab's own models are made "
+                "to measure: pass outputs=(CLASSES,), or so, to OwnTask"
+            )
         places = 0 if not self.dense else 1 if self.tokens else 2
         return math.prod(self.outputs[places:])
 

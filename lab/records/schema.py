@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.specs import CohortSpec
+from lab.specs import CohortSpec, NamedMetric
 from lab.words import Factor, Hyperparameter, Metric, Outcome
 
 RECORDS_SCHEMA = 4
@@ -50,7 +50,7 @@ MEMBERS = pa.schema(
 """A row a member, written when it has ended."""
 
 
-def curves_schema(metrics: Sequence[Metric]) -> pa.Schema:
+def curves_schema(metrics: Sequence[Metric | NamedMetric]) -> pa.Schema:
     """A row an evaluation of a member; a float32 column a metric."""
     return pa.schema(
         [
@@ -114,7 +114,7 @@ def curves_table(
     *,
     member: npt.ArrayLike,
     evaluation: npt.ArrayLike,
-    metrics: Mapping[Metric, npt.ArrayLike],
+    metrics: Mapping[Metric | NamedMetric, npt.ArrayLike],
 ) -> pa.Table:
     """Rows for evaluations, of shape (R,); `metrics` holds every metric of the cohort's task."""
     member_R = np.asarray(member, np.int64).reshape(-1)

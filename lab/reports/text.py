@@ -7,7 +7,7 @@ from typing import Any
 from lab.quantities import flops
 from lab.reports import captions, formatting, recipes
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
-from lab.specs import CohortSpec, StudySpec
+from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.verdicts.clocks import last_start
 from lab.verdicts.landmarks import SHARES_OF_HORIZON
 from lab.verdicts.words import Modifier
@@ -61,14 +61,21 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
     return "\n\n".join(parts)
 
 
+def _data(data: AnyDataSpec) -> str:
+    if isinstance(data, OwnTaskSpec):
+        arguments = "" if data.kwargs == "{}" else f" of {data.kwargs}"
+        measured = formatting.joined([metric.label for metric in data.metrics])
+        return f"{data.path}{arguments}, code of your own, which measures {measured}"
+    size = "" if data.image_size is None else f", images of {data.image_size} × {data.image_size}"
+    return (
+        f"{data.name} ({data.task.value}{size}); trained on {data.train_split or 'its train split'}"
+        f", measured on {data.validation_split or 'its validation split, else the end of train'}"
+    )
+
+
 def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
     """Label and text of what cohorts that may be compared have in common."""
-    data, target = cohort.data, cohort.target
-    size = "" if data.image_size is None else f", images of {data.image_size} × {data.image_size}"
-    splits = (
-        f"; trained on {data.train_split or 'its train split'}, "
-        f"measured on {data.validation_split or 'its validation split, else the end of train'}"
-    )
+    target = cohort.target
     easier = [captions.goal(cohort, k) for k in range(len(target.thresholds) - 1)]
     also = f"; also watched: {formatting.joined(easier)}" if easier else ""
     sustain = (
@@ -77,7 +84,7 @@ def plan(cohort: CohortSpec) -> list[tuple[str, str]]:
         else f"at {target.sustain} evaluations in a row, the first of which is the time"
     )
     return [
-        ("Data", f"{data.name} ({data.task.value}{size}){splits}"),
+        ("Data", _data(cohort.data)),
         (
             "Target",
             f"{captions.goal(cohort)} on the whole validation split, {sustain}"

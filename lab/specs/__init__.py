@@ -12,6 +12,7 @@ from lab.specs.imported import ImportedSpec
 from lab.specs.models import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     LSTMSpec,
     MLPSpec,
     MobileNetSpec,
@@ -36,6 +37,7 @@ from lab.specs.optimizers import (
     ScheduleFreeSpec,
     SGDSpec,
 )
+from lab.specs.own import AnyDataSpec, OwnModelSpec, OwnTaskSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.schedules import (
     ConstantSchedule,
@@ -62,6 +64,7 @@ __all__ = [
     "AdamSpec",
     "AdamWSpec",
     "AnyCohortSpec",
+    "AnyDataSpec",
     "CNNSpec",
     "CohortSpec",
     "Comparison",
@@ -71,6 +74,7 @@ __all__ = [
     "DataSpec",
     "DeepLinearSpec",
     "DifficultySpec",
+    "FamilySpec",
     "ImportedSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",
@@ -84,6 +88,8 @@ __all__ = [
     "NAdamSpec",
     "NamedMetric",
     "OptimizerSpec",
+    "OwnModelSpec",
+    "OwnTaskSpec",
     "PlainUNetSpec",
     "ProdigySpec",
     "RMSPropSpec",

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from lab.specs.data import DataSpec
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
+from lab.specs.own import AnyDataSpec, OwnModelSpec, OwnTaskSpec
 from lab.specs.recipe import RecipeSpec
 from lab.specs.rules import require, require_positive
 from lab.specs.schedules import ConstantSchedule
 from lab.specs.seeds import SeedsSpec
-from lab.specs.target import TargetSpec
+from lab.specs.target import NamedMetric, TargetSpec
 from lab.specs.variation import Varied
-from lab.words import TASK_METRICS, Hyperparameter, Metric, Precision, Task
+from lab.words import Hyperparameter, Metric, Precision, Task
 
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
@@ -41,7 +41,7 @@ class CohortSpec:
     """
 
     name: str
-    data: DataSpec
+    data: AnyDataSpec
     model: ModelSpec
     optimizer: OptimizerSpec
     target: TargetSpec
@@ -69,9 +69,9 @@ class CohortSpec:
         )
         require(0 <= self.seed < 2**32, f"seed is {self.seed}; it must lie in [0, 2**32)")
         require(
-            self.target.metric in TASK_METRICS[self.data.task],
-            f"metric {self.target.metric.value} is not measured in {self.data.task.value}; use one "
-            f"of {', '.join(metric.value for metric in TASK_METRICS[self.data.task])}",
+            self.target.metric in self.metrics,
+            f"metric {self.target.metric.value} is not measured in {self.data.subject}; use one "
+            f"of {', '.join(metric.value for metric in self.metrics)}",
         )
         require(
             self.budget_steps % self.eval_every == 0,
@@ -122,13 +122,20 @@ class CohortSpec:
 
     def _require_a_recipe_that_fits(self) -> None:
         require(
+            self.recipe.dropout == 0 or not isinstance(self.model, OwnModelSpec),
+            f"dropout is {self.recipe.dropout}, but a model of your own drops at rates of its own: "
+            "drop --dropout, and say them in --model_kwargs",
+        )
+        require(
             self.recipe.dropout == 0 or self.model.drops_out,
             f"dropout is {self.recipe.dropout}, but a {type(self.model).__name__} has none: drop "
             "--dropout",
         )
         smoothed = self.recipe.label_smoothing > 0 or self._varies("label_smoothing")
         require(
-            not smoothed or self.data.task is not Task.REGRESSION,
+            not smoothed
+            or isinstance(self.data, OwnTaskSpec)
+            or self.data.task is not Task.REGRESSION,
             "label_smoothing is given, but regression has no labels: drop --label_smoothing",
         )
         averages = isinstance(self.optimizer, ScheduleFreeSpec)
@@ -214,9 +221,9 @@ class CohortSpec:
         return range(self.eval_every, self.budget_steps + 1, self.eval_every)
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def metrics(self) -> tuple[Metric | NamedMetric, ...]:
         """What is measured at every evaluation, in this order."""
-        return TASK_METRICS[self.data.task]
+        return self.data.metrics
 
 
 def cohort_seeds(root: int, count: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import dataclasses
 from lab.specs.difficulty import DifficultySpec
 from lab.specs.rules import require, require_positive
 from lab.specs.text import TextSpec
-from lab.words import Task
+from lab.words import TASK_METRICS, Metric, Task
 
 _AS_IT_IS = DifficultySpec()
 
@@ -45,3 +45,13 @@ class DataSpec:
             "image_size is given, but a language has no images: drop --image_size",
         )
         self.difficulty.require_for(self.task)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is measured at every evaluation, in this order."""
+        return TASK_METRICS[self.task]
+
+    @property
+    def subject(self) -> str:
+        """What is learned, as it stands in a sentence."""
+        return self.task.value

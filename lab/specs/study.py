@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import Self
+from typing import Any, Self
 
 import cattrs
 import cattrs.strategies
@@ -10,8 +10,10 @@ import cattrs.strategies
 from lab.errors import UsageError
 from lab.specs.cohort import CohortSpec
 from lab.specs.comparison import DEFAULT_MARGINS, Comparison, ContrastSpec, Margins
+from lab.specs.data import DataSpec
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec
+from lab.specs.own import AnyDataSpec
 from lab.specs.rules import require
 from lab.specs.schedules import ScheduleSpec
 from lab.specs.sequential import SequentialSpec
@@ -124,8 +126,15 @@ def json_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for union in (ModelSpec, OptimizerSpec, ScheduleSpec):
         cattrs.strategies.configure_tagged_union(union, converter, tag_name="type")
-    # A study trains, and what it trains on it measures by metrics of the lab's own.
-    converter.register_structure_hook(Metric | NamedMetric, lambda value, _: Metric(value))
+    # Before there were tasks of a user's own, data bore no tag.
+    cattrs.strategies.configure_tagged_union(
+        AnyDataSpec, converter, tag_name="type", default=DataSpec
+    )
+
+    def metric(value: Any, _: Any) -> Metric | NamedMetric:
+        return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
+
+    converter.register_structure_hook(Metric | NamedMetric, metric)
     return converter
 
 

@@ -16,7 +16,7 @@ from lab.errors import UsageError
 from lab.models import count_parameters
 from lab.ops import Form, Operation, chosen_here, recorded
 from lab.records.paths import RunPaths
-from lab.specs import CohortSpec, DataSpec, StudySpec
+from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
 from lab.training.lanes import Layout
@@ -86,7 +86,7 @@ class CohortPlan:
 
 def plan_study(
     study: StudySpec,
-    data: Mapping[DataSpec, DataArrays],
+    data: Mapping[AnyDataSpec, DataArrays],
     lanes: int | None,
     width: int | None,
     before: Mapping[str, Mapping[str, Any]],
@@ -183,7 +183,7 @@ def _first_facts(
         operations[str(operation)] = form.value
         return form
 
-    member = make_member(cohort, make_problem(cohort.data.task, data), noted)
+    member = make_member(cohort, make_problem(cohort.data, data), noted)
     cost = step_cost(member, data.train, cohort.batch_size)
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
     jax.eval_shape(member.evaluate, state, chunk_shapes(data.validation))
@@ -215,7 +215,7 @@ def _first_facts(
 def _plan_cohort(
     cohort: CohortSpec, data: DataArrays, digest: str, facts: Mapping[str, Any]
 ) -> CohortPlan:
-    problem = make_problem(cohort.data.task, data)
+    problem = make_problem(cohort.data, data)
     layout = Layout(facts["lanes"] // facts["lane_width"], facts["lane_width"])
     choose = recorded(facts["operations"], chosen_here)
     return CohortPlan(
@@ -264,8 +264,8 @@ def _require_as_before(
         )
     if before["data_digest"] != digest:
         raise UsageError(
-            f"data set {cohort.data.name} is not the one this run began with: pass the "
-            "--data_dir that holds it, or another --out"
+            f"the data of {cohort.data.name} are not those that this run began with: "
+            f"{_remedy(cohort.data)}, or pass another --out"
         )
     for asked, there, flag, said in (
         (lanes, before["lanes"], "lanes", "lanes"),
@@ -276,6 +276,12 @@ def _require_as_before(
                 f"cohort {name!r} began with {there} {said}, and {asked} were asked: pass "
                 f"--{flag}={there}, or another --out"
             )
+
+
+def _remedy(data: AnyDataSpec) -> str:
+    if isinstance(data, OwnTaskSpec):
+        return "let that function give the same arrays again"
+    return "pass the --data_dir that holds them"
 
 
 def _digest(data: DataArrays) -> str:

@@ -1,10 +1,12 @@
 """What a cohort's members are given, what they must say, and how that is judged."""
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from lab.data.arrays import DataArrays
 from lab.models import Signature
+from lab.specs import AnyDataSpec, OwnTaskSpec
 from lab.training.objectives import Objective, objective
+from lab.training.own_objective import own_objective
 from lab.words import Task
 
 
@@ -15,15 +17,28 @@ class Problem(NamedTuple):
     objective: Objective
 
 
-def make_problem(task: Task, data: DataArrays) -> Problem:
+def make_problem(spec: AnyDataSpec, data: DataArrays) -> Problem:
     """From shapes alone; the data are not read."""
     inputs = tuple(map(int, data.train.inputs.shape[1:]))
-    said = {
-        Task.SEGMENTATION: tuple(map(int, data.train.targets.shape[1:])),
-        Task.CLASSIFICATION: (data.classes,),
-        Task.LANGUAGE: (*inputs, data.classes),
-        Task.REGRESSION: (data.classes,),
-    }
+    if isinstance(spec, OwnTaskSpec):
+        assert data.own is not None, f"the data of {spec.path} were not loaded by load_own"
+        said = data.own.outputs
+        if isinstance(data.own.loss, Task):
+            said = _said(data.own.loss, data)
+        return Problem(Signature(inputs, said, data.vocabulary), own_objective(spec.path, data.own))
     return Problem(
-        Signature(inputs, said[task], data.vocabulary), objective(task, data.characters_per_token)
+        Signature(inputs, _said(spec.task, data), data.vocabulary),
+        objective(spec.task, data.characters_per_token),
     )
+
+
+def _said(task: Task, data: DataArrays) -> tuple[int, ...]:
+    match task:
+        case Task.SEGMENTATION:
+            return tuple(map(int, data.train.targets.shape[1:]))
+        case Task.CLASSIFICATION | Task.REGRESSION:
+            return (data.classes,)
+        case Task.LANGUAGE:
+            return (*map(int, data.train.inputs.shape[1:]), data.classes)
+        case _:
+            assert_never(task)

@@ -93,7 +93,7 @@ def replay(
         make_observe(
             spec,
             plan.member,
-            make_problem(spec.data.task, data),
+            make_problem(spec.data, data),
             values,
             recorded(plan.operations, chosen_here),
         )

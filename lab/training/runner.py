@@ -15,7 +15,7 @@ from lab.errors import UsageError
 from lab.records.parts import each_part
 from lab.records.schema import MEMBERS, curves_table, members_table
 from lab.records.store import RunFolder
-from lab.specs import DataSpec
+from lab.specs import AnyDataSpec
 from lab.training.checkpoints import Checkpoints, Warn
 from lab.training.lanes import Lanes, Trace, make_lanes, replicated
 from lab.training.member import outcome_of
@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 def run(
     plans: Sequence[CohortPlan],
-    data: Mapping[DataSpec, DataArrays],
+    data: Mapping[AnyDataSpec, DataArrays],
     folder: RunFolder,
     watch: Watch,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -110,13 +110,13 @@ def all_done(plans: Sequence[CohortPlan], folder: RunFolder) -> bool:
     return all(_recorded(plan, folder).progress.done for plan in plans)
 
 
-def _place(plan: CohortPlan) -> tuple[DataSpec, tuple[jax.Device, ...]]:
+def _place(plan: CohortPlan) -> tuple[AnyDataSpec, tuple[jax.Device, ...]]:
     return plan.cohort.data, plan.devices
 
 
 def _residents(
-    plans: Sequence[CohortPlan], data: Mapping[DataSpec, DataArrays]
-) -> dict[tuple[DataSpec, tuple[jax.Device, ...]], Resident]:
+    plans: Sequence[CohortPlan], data: Mapping[AnyDataSpec, DataArrays]
+) -> dict[tuple[AnyDataSpec, tuple[jax.Device, ...]], Resident]:
     """One copy of each data set on each group of devices, shared by the cohorts that read it."""
     places = {_place(plan) for plan in plans}
     return {

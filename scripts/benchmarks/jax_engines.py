@@ -140,7 +140,7 @@ def jax_vmap(work: Work) -> Engine:
 
 def on_flax_layers(work: Work) -> Member:
     """The member as Flax computes it by itself."""
-    return make_member(work.cohort, make_problem(work.cohort.data.task, work.data), choose=None)
+    return make_member(work.cohort, make_problem(work.cohort.data, work.data), choose=None)
 
 
 def _initial(member: Member) -> Callable[[int], MemberState]:

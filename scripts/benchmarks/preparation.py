@@ -33,7 +33,7 @@ from lab.data.loading import load
 from lab.errors import UsageError
 from lab.models import Signature, build_module, count_parameters, match_unet_width
 from lab.randomness import Stream, batch_indices, member_key
-from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec
+from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec, OwnModelSpec
 from lab.training.member import make_member
 from lab.training.problem import make_problem
 from lab.words import Task
@@ -76,7 +76,7 @@ def prepare(name: str, lanes: int, tune: bool, data_dir: Path | None) -> Work:
 
 def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
     """What a step takes, and what this machine can do."""
-    problem = make_problem(cohort.data.task, data)
+    problem = make_problem(cohort.data, data)
     parameters = count_parameters(cohort.model, problem.signature)
     moved, held = step_bytes(cohort, problem.signature, parameters)
     return {
@@ -94,7 +94,7 @@ def facts(cohort: CohortSpec, data: DataArrays) -> dict[str, Any]:
 
 def make_work(cohort: CohortSpec, data: DataArrays, facts: Mapping[str, Any]) -> Work:
     """The work of training all the cohort's members."""
-    member = make_member(cohort, make_problem(cohort.data.task, data))
+    member = make_member(cohort, make_problem(cohort.data, data))
     members = jnp.arange(cohort.members, dtype=jnp.int32)
     params = jax.jit(jax.vmap(lambda index: member.init(index).params))(members)
     weights = {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
@@ -123,6 +123,7 @@ def step_bytes(cohort: CohortSpec, signature: Signature, parameters: int) -> tup
     its gradient written and read; all between (normalisation, activation) is taken to be fused.
     Weights and Adam's two moments are read and written.
     """
+    assert not isinstance(cohort.model, OwnModelSpec)
     module = build_module(cohort.model, signature)
     batch = signature.example(cohort.batch_size)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from benchmarks.engine import Engine
 from benchmarks.torch_nets import build_net, from_flax, to_flax
 from benchmarks.work import Work
-from lab.specs import AdamSpec, SGDSpec
+from lab.specs import AdamSpec, DataSpec, FamilySpec, OwnModelSpec, SGDSpec
 from lab.words import Task
 
 TRIALS = 5
@@ -146,9 +146,7 @@ def _choose_threads(trial: Callable[[], object]) -> None:
 
 def _net(work: Work) -> nn.Module:
     shape = work.data.train.inputs.shape[1:]
-    return (
-        build_net(work.cohort.model, work.weights, shape, work.data.classes).to(_device()).train()
-    )
+    return build_net(_family(work), work.weights, shape, work.data.classes).to(_device()).train()
 
 
 def _batches(work: Work) -> Callable[[int, int | slice], tuple[torch.Tensor, torch.Tensor]]:
@@ -156,7 +154,7 @@ def _batches(work: Work) -> Callable[[int, int | slice], tuple[torch.Tensor, tor
 
     Images are [..., B, C, H, W] in [0, 1], tokens [..., B, T].
     """
-    task = work.cohort.data.task
+    task = _task(work)
     stored = torch.from_numpy(work.data.train.inputs)
     # Classes and tokens are int64 in PyTorch, pixels of a mask float32 where the loss takes them.
     inputs = (stored.long() if task is Task.LANGUAGE else _channels_first(stored)).to(_device())
@@ -172,12 +170,22 @@ def _batches(work: Work) -> Callable[[int, int | slice], tuple[torch.Tensor, tor
     return batch
 
 
+def _family(work: Work) -> FamilySpec:
+    assert not isinstance(work.cohort.model, OwnModelSpec)
+    return work.cohort.model
+
+
+def _task(work: Work) -> Task:
+    assert isinstance(work.cohort.data, DataSpec)
+    return work.cohort.data.task
+
+
 def _channels_first(images: torch.Tensor) -> torch.Tensor:
     return images.permute(0, 3, 1, 2).contiguous()
 
 
 def _loss(work: Work) -> Loss:
-    match work.cohort.data.task:
+    match _task(work):
         case Task.SEGMENTATION:
             return lambda logits, mask: functional.binary_cross_entropy_with_logits(
                 logits, mask.float()

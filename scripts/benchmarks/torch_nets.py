@@ -18,8 +18,8 @@ from benchmarks.torch_unet import MobileNetV2UNet
 from lab.specs import (
     CNNSpec,
     DeepLinearSpec,
+    FamilySpec,
     MLPSpec,
-    ModelSpec,
     ResNetSpec,
     TransformerSpec,
     UNetSpec,
@@ -27,7 +27,7 @@ from lab.specs import (
 
 
 def build_net(
-    spec: ModelSpec, weights: Mapping[str, np.ndarray], inputs: tuple[int, ...], classes: int
+    spec: FamilySpec, weights: Mapping[str, np.ndarray], inputs: tuple[int, ...], classes: int
 ) -> nn.Module:
     """The module of `spec` for images of shape (H, W, C) or tokens of shape (T,).
 

@@ -41,7 +41,7 @@ def curves(kind: str, layout: Layout, evaluations: int, devices: int = 1) -> Cur
     """Every metric at every evaluation, by member."""
     cohort, used = cohort_of(kind), jax.devices()[:devices]
     data = easy_masks() if kind == "unet" else easy_images()
-    member = make_member(cohort, make_problem(cohort.data.task, data))
+    member = make_member(cohort, make_problem(cohort.data, data))
     program = make_lanes(member, cohort, layout, evaluations, used)
     resident = jax.device_put(make_resident(data), replicated(used))
     lanes, ended, rows = program.empty(), 0, collections.defaultdict(list)

@@ -45,7 +45,7 @@ CASES = {
 
 
 def member_of(cohort: CohortSpec, data: DataArrays) -> Member:
-    return make_member(cohort, make_problem(cohort.data.task, data))
+    return make_member(cohort, make_problem(cohort.data, data))
 
 
 def loss_by_hand(cohort: CohortSpec, logits: jax.Array, targets: jax.Array) -> jax.Array:
@@ -67,7 +67,7 @@ def optimizer_by_hand(cohort: CohortSpec) -> optax.GradientTransformation:
 def by_hand(name: str, number: int) -> tuple[Any, Any, list[float]]:
     """Parameters, batch statistics and losses of a member's first steps."""
     cohort, data = CASES[name]
-    module = build_module(cohort.model, make_problem(cohort.data.task, data).signature)
+    module = build_module(cohort.model, make_problem(cohort.data, data).signature)
     optimizer = optimizer_by_hand(cohort)
 
     @jax.jit
@@ -75,7 +75,7 @@ def by_hand(name: str, number: int) -> tuple[Any, Any, list[float]]:
         key = member_key(cohort.seed, Stream.INIT, jnp.int32(number))
         gain = initial_gain(cohort.model)
         variables = initialise(
-            module, key, make_problem(cohort.data.task, data).signature.example(), gain
+            module, key, make_problem(cohort.data, data).signature.example(), gain
         )
         params = variables["params"]
         return params, variables.get("batch_stats", {}), optimizer.init(params)
@@ -181,7 +181,7 @@ def test_members_and_cohorts_of_different_seeds_start_differently() -> None:
 
 def whole_split(cohort: CohortSpec, data: DataArrays, state: MemberState) -> npt.NDArray:
     """Loss and metric of the whole validation split in one piece, in numpy from the logits on."""
-    module = build_module(cohort.model, make_problem(cohort.data.task, data).signature)
+    module = build_module(cohort.model, make_problem(cohort.data, data).signature)
     x = jnp.asarray(data.validation.inputs, jnp.float32) / 255
     variables = {"params": state.params, "batch_stats": state.model_state}
     logits: Any = jax.jit(functools.partial(module.apply, train=False))(variables, x)

@@ -7,8 +7,9 @@ from lab.specs.models.images import CNNSpec, MobileNetSpec, ResNetSpec, ViTSpec
 from lab.specs.models.masks import PlainUNetSpec, UNetSpec
 from lab.specs.models.sequences import LSTMSpec, TransformerSpec
 from lab.specs.models.vectors import DeepLinearSpec, MLPSpec
+from lab.specs.own import OwnModelSpec
 
-ModelSpec = (
+FamilySpec = (
     UNetSpec
     | MLPSpec
     | CNNSpec
@@ -20,10 +21,14 @@ ModelSpec = (
     | ViTSpec
     | LSTMSpec
 )
+"""The lab's own."""
+
+ModelSpec = FamilySpec | OwnModelSpec
 
 __all__ = [
     "CNNSpec",
     "DeepLinearSpec",
+    "FamilySpec",
     "LSTMSpec",
     "MLPSpec",
     "MobileNetSpec",
