@@ -1,17 +1,25 @@
 """Spec to network, one family a file."""
 
-from lab.models.build import build_module, build_network, count_parameters, require_fitting
+from lab.models.build import (
+    build_module,
+    build_network,
+    count_parameters,
+    parameter_shapes,
+    require_fitting,
+)
 from lab.models.network import Network, Noise
 from lab.models.signature import Signature
-from lab.models.sizing import match_unet_width
+from lab.models.sizing import Match, match_parameters
 
 __all__ = [
+    "Match",
     "Network",
     "Noise",
     "Signature",
     "build_module",
     "build_network",
     "count_parameters",
-    "match_unet_width",
+    "match_parameters",
+    "parameter_shapes",
     "require_fitting",
 ]
