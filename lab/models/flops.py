@@ -17,17 +17,18 @@ import jax.numpy as jnp
 from jax.extend import core
 from jax.extend.core import primitives
 
-ARITHMETIC = frozenset(
-    """abs acos acosh add add_any asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil clamp
-    cos cosh digamma div erf erf_inv erfc exp exp2 expm1 floor integer_pow lgamma log log1p logistic
-    max min mul neg pow rem round rsqrt sign sin sinh sqrt square sub tan tanh""".split()
-)
+_ARITHMETIC = """
+    abs acos acosh add add_any asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil
+    clamp cos cosh digamma div erf erf_inv erfc exp exp2 expm1 floor integer_pow lgamma log
+    log1p logistic max min mul neg pow rem round rsqrt sign sin sinh sqrt square sub tan tanh
+"""
+ARITHMETIC = frozenset(_ARITHMETIC.split())
 """Primitives of one operation for each number that they give."""
 
-SUMS = frozenset(
-    """cumlogsumexp cummax cummin cumprod cumsum reduce_max reduce_min reduce_prod
-    reduce_sum""".split()
-)
+_SUMS = """
+    cumlogsumexp cummax cummin cumprod cumsum reduce_max reduce_min reduce_prod reduce_sum
+"""
+SUMS = frozenset(_SUMS.split())
 """Primitives of one operation for each number that they take."""
 
 SCATTERED_SUMS = frozenset(["scatter-add", "scatter-mul", "scatter-max", "scatter-min"])
@@ -88,26 +89,26 @@ def walk(
 def equation_flops(equation: core.JaxprEqn) -> int:
     """Of an equation that holds no others, computed once."""
     name, params = equation.primitive.name, equation.params
-    if not equation.outvars or not jnp.issubdtype(equation.outvars[0].aval.dtype, jnp.inexact):
+    if not equation.outvars or not _is_float(equation.outvars[0]):
         return 0
-    given = math.prod(equation.outvars[0].aval.shape)
+    given = math.prod(_shape(equation.outvars[0]))
     if equation.primitive is primitives.dot_general_p:
         (contracted, _), _ = params["dimension_numbers"]
-        return 2 * given * math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+        return 2 * given * math.prod(_shape(equation.invars[0])[axis] for axis in contracted)
     if equation.primitive is primitives.conv_general_dilated_p:
         return _convolution(equation)
     if name in ARITHMETIC:
         return given
     if name in SUMS | SCATTERED_SUMS:
-        return math.prod(equation.invars[0 if name in SUMS else -1].aval.shape)
+        return math.prod(_shape(equation.invars[0 if name in SUMS else -1]))
     return given * math.prod(params["window_dimensions"]) if name in WINDOWS else 0
 
 
 def _convolution(equation: core.JaxprEqn) -> int:
     """Products with numbers of the image alone: taps on padding, and on gaps, cost nothing."""
     params = equation.params
-    image, kernel = (one.aval.shape for one in equation.invars)
-    output = equation.outvars[0].aval.shape
+    image, kernel = map(_shape, equation.invars)
+    output = _shape(equation.outvars[0])
     numbers = params["dimension_numbers"]
     axes = zip(
         (image[axis] for axis in numbers.lhs_spec[2:]),
@@ -154,6 +155,16 @@ def _scopes(equation: core.JaxprEqn) -> Iterator[str]:
     for one in equation.source_info.name_stack.stack:
         if type(one).__name__ == "Scope":  # The others are transformations, as jvp and transpose.
             yield one.name
+
+
+def _shape(atom: core.Var | core.Literal) -> tuple[int, ...]:
+    aval: Any = atom.aval
+    return tuple(aval.shape)
+
+
+def _is_float(atom: core.Var) -> bool:
+    # Some values have no type of numbers, as tokens of effects.
+    return bool(jnp.issubdtype(getattr(atom.aval, "dtype", jnp.int32), jnp.inexact))
 
 
 def _total(walked: list[Placed]) -> int:

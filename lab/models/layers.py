@@ -1,7 +1,6 @@
 """The layers of a model: names, shapes, parameters and FLOPs, by shapes alone."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -126,7 +125,9 @@ def _training_flops(
     noise = Noise(jax.eval_shape(lambda: jax.random.key(0)), None) if network.draws else None
 
     def step(params: Any, state: Any, inputs: jax.Array, noise: Any, cotangents: jax.Array) -> Any:
-        passed = functools.partial(network.train, model_state=state, inputs=inputs, noise=noise)
+        def passed(params: Any) -> tuple[jax.Array, Any]:
+            return network.train(params, state, inputs, noise)
+
         _, pull_back, updated = jax.vjp(passed, params, has_aux=True)
         return pull_back(cotangents), updated
 

@@ -71,7 +71,7 @@ def match_parameters(
         counts = ", ".join(str(match.parameters) for match in around)
         raise UsageError(
             f"no {dial} gives {parameters} parameters within {100 * tolerance:g}%; the nearest "
-            f"counts are {counts}: pass one of them"
+            f"counts are {counts}: pass one of them, or a larger tolerance"
             f"{_others(spec, parameters, signature, dial, tolerance)}"
         )
     return nearest
