@@ -24,6 +24,9 @@ GRAIN = 1000
 _LEAP = 8
 
 
+SizeAt = Callable[[int], "Size"]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Match:
     """The network nearest to a number of parameters, and how near it is."""
@@ -97,7 +100,7 @@ def _around(spec: ModelSpec, parameters: int, signature: Signature, dial: str) -
                 known[place] = Size(math.copysign(math.inf, place - start), math.inf)
         return known[place]
 
-    places = enclose(at, parameters, start)
+    places = enclose(at, parameters, start, smooth=isinstance(setting(spec, dial), int))
     counts = [known[place].parameters for place in sorted(known)]
     if counts != sorted(counts):
         raise UsageError(
@@ -148,25 +151,51 @@ def _accepts(spec: ModelSpec, dial: str, number: int) -> bool:
     return True
 
 
-def enclose(size_at: Callable[[int], Size], parameters: int, start: int) -> tuple[int, ...]:
+def enclose(size_at: SizeAt, parameters: int, start: int, smooth: bool) -> tuple[int, ...]:
     """Two neighbouring places, counted from 1, of which one has more than `parameters`.
 
-    One place alone where it is the first, or where nothing larger is to be had.
+    One place alone where it is the first, or where nothing larger is to be had. `smooth` says that
+    the count grows like a square, and not in stairs: fewer places are then looked at.
     """
-    low, high, at = 0, None, start
-    while high is None or high - low > 1:
-        here = size_at(at)
-        if here.parameters > parameters:
+    low, high = _around_it(size_at, parameters, start)
+    if low == 0 or high is None:
+        return (high or low,)
+    spans = [2 * (high - low), high - low]
+    while high - low > 1:
+        at = (low + high) // 2
+        if smooth and 2 * spans[-1] <= spans[-2]:
+            below, wanted, above = (
+                math.sqrt(max(0.0, count))
+                for count in (size_at(low).parameters, parameters, size_at(high).parameters)
+            )
+            aimed = low + int((high - low) * (wanted - below) / (above - below))
+            at = min(max(aimed, low + 1), high - 1)
+        if size_at(at).parameters > parameters:
             high = at
         else:
             low = at
-        if high is not None:
-            at = (low + high) // 2 if low else _lower(high, here, parameters)
-            continue
-        at = _higher(low, here, parameters, size_at(start))
-        if at == low or (low > _LEAP**4 * start and here == size_at(start)):
-            return (low,)
-    return (low, high) if low else (high,)
+        spans.append(high - low)
+    return low, high
+
+
+def _around_it(size_at: SizeAt, parameters: int, start: int) -> tuple[int, int | None]:
+    """Places, not yet neighbours, as `enclose` gives; 0 and None where there is none."""
+    at, first = start, size_at(start)
+    if first.parameters > parameters:
+        while at > 1:
+            lower = _lower(at, size_at(at), parameters)
+            if size_at(lower).parameters <= parameters:
+                return lower, at
+            at = lower
+        return 0, 1
+    while at <= _LEAP**4 * start or size_at(at) != first:
+        higher = _higher(at, size_at(at), parameters, first)
+        if higher == at:
+            break
+        if size_at(higher).parameters > parameters:
+            return at, higher
+        at = higher
+    return at, None
 
 
 def _higher(place: int, here: Size, parameters: int, start: Size) -> int:

@@ -38,6 +38,7 @@ def test_arithmetic_is_one_for_each_number_and_moving_nothing() -> None:
         lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2, 2), (2, 2), "VALID"), x
     )
     assert pooled == 24
+    assert count_flops(lambda x: x.at[1:3].add(1.0), x) == 2 * 4
 
 
 def test_what_holds_other_equations_counts_as_they_do() -> None:
@@ -48,7 +49,7 @@ def test_what_holds_other_equations_counts_as_they_do() -> None:
         return jax.lax.scan(lambda x, _: (x @ w, None), x, length=5)[0]
 
     def branched(x: jax.Array, w: jax.Array) -> jax.Array:
-        return jax.lax.cond(x[0, 0] > 0, lambda: x @ w @ w, lambda: x)
+        return jax.lax.cond(x[0, 0] > 0, lambda: x @ w @ w, lambda: x @ w)
 
     def until(x: jax.Array, w: jax.Array) -> jax.Array:
         return jax.lax.while_loop(lambda x: x[0, 0] > 0, lambda x: x @ w, x)

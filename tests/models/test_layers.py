@@ -120,6 +120,33 @@ def test_layers_in_loops_and_called_twice_count_as_often() -> None:
     assert layers["last"].flops == 2 * 640 + 10
 
 
+class Decoder(nn.Module):
+    """A layer that is not called, but asked by another name."""
+
+    def setup(self) -> None:
+        self.table = nn.Embed(20, 8)
+
+    def written(self, x: jax.Array) -> jax.Array:
+        return nn.relu(self.table.attend(nn.relu(self.table(x))))
+
+
+class Tied(nn.Module):
+    """Tokens in and out by one table."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        del train
+        return Decoder(name="decoder").written(x)
+
+
+def test_what_other_methods_compute_is_the_layer_s() -> None:
+    signature = Signature((6,), (6, 20), vocabulary=20)
+    layers = named(layer_table(linen_network(Tied(), signature, 1.0), signature, 2))
+    assert layers["decoder"].flops == 6 * 8 + 6 * 20
+    assert layers["decoder/table"].flops == 2 * 6 * 8 * 20
+    assert set(layers) == {"decoder", "decoder/table"}
+
+
 class Unnamed(nnx.Module):
     """nnx names parameters, but not what is computed with them."""
 

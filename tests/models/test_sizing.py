@@ -143,9 +143,10 @@ def test_the_nearest_of_all_that_is_counted_is_found(case: str, wanted: int) -> 
     st.integers(-5, 900),
     st.integers(1, 60),
     st.integers(5, 4000),
+    st.booleans(),
 )
 def test_neighbours_enclose_the_count_on_any_staircase(
-    rises: list[int], first: int, start: int, wanted: int
+    rises: list[int], first: int, start: int, wanted: int, smooth: bool
 ) -> None:
     """Beyond the last tread it rises by one a place."""
     treads = np.cumsum([first, *rises])
@@ -154,7 +155,7 @@ def test_neighbours_enclose_the_count_on_any_staircase(
         beyond = max(0, place - len(treads))
         return Size(int(treads[min(place, len(treads)) - 1]) + beyond, 1)
 
-    places = enclose(size_at, wanted, start)
+    places = enclose(size_at, wanted, start, smooth)
     if len(places) == 1:
         assert places == (1,)
         assert size_at(1).parameters > wanted
@@ -162,6 +163,27 @@ def test_neighbours_enclose_the_count_on_any_staircase(
         low, high = places
         assert high == low + 1
         assert size_at(low).parameters <= wanted < size_at(high).parameters
+
+
+def test_few_networks_are_looked_at() -> None:
+    """Each is traced, which is what a search costs."""
+    for spec, signature, most in (
+        (MLPSpec(1), CLASSES, 9),
+        (CNNSpec(1), CLASSES, 9),
+        (TransformerSpec(4, 2, 4), TEXT, 9),
+        (UNetSpec(1.0), PIXELS, 16),
+    ):
+        for wanted in (2000, 5000, 30_000, 10**6):
+            seen: set[ModelSpec] = set()
+
+            def counted(spec: ModelSpec, signature: Signature, seen: set[ModelSpec] = seen) -> Size:
+                seen.add(spec)
+                return size_by_hand(spec, signature)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sizing, "size", counted)
+                match_parameters(spec, wanted, signature, tolerance=float("inf"))
+            assert len(seen) <= most
 
 
 @pytest.mark.usefixtures("quick")
