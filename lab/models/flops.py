@@ -9,6 +9,7 @@ compares or converts numbers costs nothing here, and neither do integers.
 import functools
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ SCATTERED_SUMS = frozenset(["scatter-add", "scatter-mul", "scatter-max", "scatte
 """Primitives of one operation for each number of their last argument."""
 
 WINDOWS = frozenset(["reduce_window_max", "reduce_window_min", "reduce_window_sum"])
+
+_TRANSFORMATION = re.compile(r"\w+\(|\)")
+"""JAX's own, which it writes around a scope's name, as in transpose(jvp(Dense_0))."""
 
 Labels = Mapping[core.Var, frozenset[Any]]
 
@@ -151,10 +155,9 @@ def _handed(equation: core.JaxprEqn, body: core.Jaxpr, held: Labels) -> Labels:
     return {own: held[one] for own, one in pairs if isinstance(one, core.Var) and one in held}
 
 
-def _scopes(equation: core.JaxprEqn) -> Iterator[str]:
-    for one in equation.source_info.name_stack.stack:
-        if type(one).__name__ == "Scope":  # The others are transformations, as jvp and transpose.
-            yield one.name
+def _scopes(equation: core.JaxprEqn) -> list[str]:
+    names = _TRANSFORMATION.sub("", str(equation.source_info.name_stack))
+    return [name for name in names.split("/") if name]
 
 
 def _shape(atom: core.Var | core.Literal) -> tuple[int, ...]:
