@@ -18,9 +18,10 @@ from experiments import _data, _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.specs import (
+    AnyDataSpec,
     CohortSpec,
-    DataSpec,
     ModelSpec,
+    NamedMetric,
     SeedsSpec,
     SequentialSpec,
     cohort_seeds,
@@ -154,10 +155,10 @@ def _prepare_jax() -> None:
 def cohort_spec(
     *,
     name: str,
-    data: DataSpec,
+    data: AnyDataSpec,
     model: ModelSpec,
     seed: int,
-    metric: Metric,
+    metric: Metric | NamedMetric,
     thresholds: Sequence[str],
     learning_rate: float,
     budget_steps: int,

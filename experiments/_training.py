@@ -18,6 +18,7 @@ from lab.specs import (
     LionSpec,
     MuonSpec,
     NAdamSpec,
+    NamedMetric,
     OptimizerSpec,
     ProdigySpec,
     RecipeSpec,
@@ -181,7 +182,7 @@ def _schedule(budget_steps: int) -> ScheduleSpec:
             return ConstantSchedule()
 
 
-def target_spec(metric: Metric, thresholds: Sequence[str]) -> TargetSpec:
+def target_spec(metric: Metric | NamedMetric, thresholds: Sequence[str]) -> TargetSpec:
     """The target of the flags; thresholds may come in any order."""
     tolerances = _PLATEAU.value
     plateau = tolerances is not None

@@ -20,8 +20,8 @@ from absl import flags
 from experiments import _data, _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
-from lab.models import match_unet_width
-from lab.specs import ContrastSpec, StudySpec, UNetSpec
+from lab.models import Signature, match_parameters
+from lab.specs import ContrastSpec, ModelSpec, StudySpec, UNetSpec
 from lab.words import Metric, Task
 
 QUESTION = (
@@ -78,11 +78,10 @@ def main() -> None:
     _study.answer("unet_size", study, {spec: data})
 
 
-def _models(counts: Sequence[int], image_shape: tuple[int, ...]) -> tuple[UNetSpec, ...]:
-    height, width, depth = image_shape
-    models = tuple(
-        match_unet_width(count, (height, width, depth), _EXPANSION.value) for count in counts
-    )
+def _models(counts: Sequence[int], image_shape: tuple[int, ...]) -> tuple[ModelSpec, ...]:
+    signature = Signature(image_shape, image_shape[:2])
+    spec = UNetSpec(width=1.0, expansion=_EXPANSION.value)
+    models = tuple(match_parameters(spec, count, signature).spec for count in counts)
     if len(set(models)) < len(models):
         raise UsageError(
             f"{' and '.join(map(str, counts))} parameters are the same network, to the nearest "

@@ -1,13 +1,14 @@
 """Spec to network, one family a file."""
 
 from lab.models.branches import branch_ends
-from lab.models.build import build_module, build_network, count_parameters
+from lab.models.build import build_module, build_network, count_parameters, parameter_shapes
 from lab.models.fitting import require_fitting
 from lab.models.network import Network, Noise
 from lab.models.signature import Signature
-from lab.models.sizing import match_unet_width
+from lab.models.sizing import Match, match_parameters
 
 __all__ = [
+    "Match",
     "Network",
     "Noise",
     "Signature",
@@ -15,6 +16,7 @@ __all__ = [
     "build_module",
     "build_network",
     "count_parameters",
-    "match_unet_width",
+    "match_parameters",
+    "parameter_shapes",
     "require_fitting",
 ]

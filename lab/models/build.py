@@ -1,10 +1,10 @@
 """The one place where a model spec becomes a network."""
 
-from typing import assert_never
+import math
+from typing import Any, assert_never
 
 import flax.linen as nn
 import jax
-import numpy as np
 
 from lab.models.cnn import CNN
 from lab.models.deep_linear import DeepLinear
@@ -100,9 +100,14 @@ def _rectified(activation: Activation) -> float:
     return 1.0 if activation is Activation.TANH else 2.0
 
 
+def parameter_shapes(spec: ModelSpec, signature: Signature) -> Any:
+    """What is trained, as shapes alone: they are traced, and nothing is computed."""
+    network = build_network(spec, signature)
+    params, _ = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))
+    return params
+
+
 def count_parameters(spec: ModelSpec, signature: Signature) -> int:
-    """Trainable numbers in the model; nothing is computed, shapes are only traced."""
-    params, _ = jax.eval_shape(
-        build_network(spec, signature).init, jax.eval_shape(lambda: jax.random.key(0))
-    )
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+    """Trainable numbers in the model."""
+    leaves = jax.tree.leaves(parameter_shapes(spec, signature))
+    return sum(math.prod(leaf.shape) for leaf in leaves)

@@ -31,9 +31,9 @@ from lab.costs import step_cost
 from lab.data.arrays import DataArrays, Split
 from lab.data.loading import load
 from lab.errors import UsageError
-from lab.models import Signature, build_module, count_parameters, match_unet_width
+from lab.models import Signature, build_module, count_parameters, match_parameters
 from lab.randomness import Stream, batch_indices, member_key
-from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec, OwnModelSpec
+from lab.specs import MAX_EXAMPLES, CohortSpec, ModelSpec, OwnModelSpec, UNetSpec
 from lab.training.member import make_member
 from lab.training.problem import make_problem
 from lab.words import Task
@@ -151,8 +151,9 @@ def model_of(workload: Workload, data: DataArrays) -> ModelSpec:
     """The workload's network for that data."""
     if not isinstance(workload.model, UNetOfSize):
         return workload.model
-    height, width, depth = input_shape(data)
-    return match_unet_width(workload.model.parameters, (height, width, depth), EXPANSION)
+    image = input_shape(data)
+    spec = UNetSpec(1.0, EXPANSION)
+    return match_parameters(spec, workload.model.parameters, Signature(image, image[:2])).spec
 
 
 if __name__ == "__main__":

@@ -196,6 +196,8 @@ def _loss(work: Work) -> Loss:
             return lambda logits, following: functional.cross_entropy(
                 logits.flatten(0, 1), following.flatten()
             )
+        case Task.REGRESSION:
+            return functional.mse_loss
 
 
 def _optimizer(work: Work, params: Any) -> torch.optim.Optimizer:

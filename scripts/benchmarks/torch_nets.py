@@ -5,7 +5,6 @@ Flax pads with SAME, which differs from PyTorch's symmetric padding where the st
 
 import math
 from collections.abc import Mapping
-from typing import assert_never
 
 import numpy as np
 import torch
@@ -51,7 +50,7 @@ def build_net(
             )
             return MobileNetV2UNet(spec, (half, quarter, eighth), inputs[-1])
         case _:
-            assert_never(spec)
+            raise ValueError(f"{type(spec).__name__} has no twin in PyTorch")
 
 
 _NAMES = {"kernel": "weight", "scale": "weight", "embedding": "weight"}

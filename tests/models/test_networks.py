@@ -15,7 +15,7 @@ from lab.models import (
     Signature,
     build_module,
     count_parameters,
-    match_unet_width,
+    match_parameters,
     require_fitting,
 )
 from lab.models.attention import CausalAttention
@@ -103,7 +103,8 @@ def unet_parameters(half: int, quarter: int, eighth: int, expansion: int, colour
 
 @pytest.mark.parametrize("wanted", [2900, 5000])
 def test_the_question_s_networks_have_their_parameters(wanted: int) -> None:
-    spec = match_unet_width(wanted, COLOUR, 3)
+    spec = match_parameters(UNetSpec(1.0, 3), wanted, asked(UNetSpec(1.0), COLOUR, 2)).spec
+    assert isinstance(spec, UNetSpec)
     assert abs(counted(spec, COLOUR, 2) - wanted) <= 0.02 * wanted
     assert counted(spec, COLOUR, 2) == unet_parameters(*channels(spec.width), 3, 3)
 
