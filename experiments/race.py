@@ -44,6 +44,9 @@ _MATCH = flags.DEFINE_list(
     "match_parameters", [], "Turn --dial until a network has as nearly as can be so many."
 )
 _DIAL = flags.DEFINE_string("dial", "width", "What --match_parameters turns.")
+_TOLERANCE = flags.DEFINE_float(
+    "tolerance", 0.05, "How far off --match_parameters the nearest network may be, as a share."
+)
 _NAMES = flags.DEFINE_list("names", [], "Of the cohorts; by default made of what differs.")
 _DATASET = flags.DEFINE_string("dataset", "sklearn_digits", "TFDS set.")
 _TASK = flags.DEFINE_string(
@@ -158,7 +161,9 @@ def _sized(
     for entry, cohort in zip(entries, declared, strict=True):
         model = cohort.model
         if entry.parameters is not None:
-            match = match_parameters(model, entry.parameters, signature, _DIAL.value)
+            match = match_parameters(
+                model, entry.parameters, signature, _DIAL.value, _TOLERANCE.value
+            )
             print(f"{cohort.name}: {match}")
             model = match.spec
         sized.append(dataclasses.replace(cohort, data=task, model=model))

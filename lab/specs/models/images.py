@@ -83,8 +83,8 @@ class ViTSpec(ResidualFamily):
     """
 
     width: int
-    depth: int
-    heads: int
+    depth: int = 2
+    heads: int = 2
     patch: int = 4
     expansion: int = 4
     activation: Activation = Activation.GELU

@@ -22,8 +22,8 @@ class TransformerSpec(ResidualFamily):
     """
 
     width: int
-    depth: int
-    heads: int
+    depth: int = 2
+    heads: int = 2
     expansion: int = 4
     activation: Activation = Activation.GELU
     normalisation: Normalisation = Normalisation.LAYER
