@@ -21,8 +21,10 @@ MOST_ARRAYS = 400
 GRAIN = 1000
 """Multipliers are searched in steps of 1/1000; the U-Net's channels change at most every 1/476."""
 
-_LEAP = 8
+_NEXT = 1024
+"""How far on a spec's next setting is looked for."""
 
+_LEAP = 8
 
 SizeAt = Callable[[int], "Size"]
 
@@ -142,14 +144,17 @@ def _others(
 def _settings(spec: ModelSpec, dial: str) -> tuple[Callable[[int], ModelSpec], int]:
     """The dial's settings by number, from 1 on, and the number of the spec's own.
 
-    Where a spec accepts only multiples, as of a Transformer's heads, these are the settings.
+    Where a spec accepts only some numbers evenly apart, as multiples of a Transformer's heads,
+    these are the settings.
     """
     own = setting(spec, dial)
     if isinstance(own, float):
         return lambda place: with_dial(spec, dial, place / GRAIN), max(1, round(own * GRAIN))
-    accepted = (number for number in range(1, own) if _accepts(spec, dial, number))
-    step = next(accepted, max(1, own))
-    return lambda place: with_dial(spec, dial, place * step), own // step
+    accepted = (number for number in range(1, own + _NEXT) if _accepts(spec, dial, number))
+    first = next(accepted, own)
+    step = next(accepted, first + 1) - first
+    start = max(1, (own - first) // step + 1)
+    return lambda place: with_dial(spec, dial, first + (place - 1) * step), start
 
 
 def _accepts(spec: ModelSpec, dial: str, number: int) -> bool:

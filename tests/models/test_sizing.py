@@ -1,8 +1,10 @@
 """The setting found for a parameter count is the nearest of all settings."""
 
 import bisect
+import dataclasses
 import itertools
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from lab.specs import (
     TransformerSpec,
     UNetSpec,
 )
+from lab.specs.rules import require
 
 IMAGE = (16, 16, 3)
 PIXELS = Signature(IMAGE, IMAGE[:2])
@@ -269,6 +272,24 @@ def test_settings_that_do_not_fit_end_the_search(monkeypatch: pytest.MonkeyPatch
     for wanted, depth in nearest.items():
         match = match_parameters(MLPSpec(4, 4), wanted, CLASSES, "depth", float("inf"))
         assert match.spec == MLPSpec(4, depth)
+
+
+@dataclasses.dataclass(frozen=True)
+class Odd:
+    """A family whose kernels have a middle."""
+
+    kernel: int
+
+    def __post_init__(self) -> None:
+        require(self.kernel % 2 == 1, "no")
+
+
+def test_numbers_that_a_spec_does_not_take_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizing, "size", lambda spec, signature: Size(spec.kernel**2, 1))
+    template: Any = Odd(3)
+    for wanted, kernel in ((2, 1), (45, 7), (70, 9)):
+        match = match_parameters(template, wanted, CLASSES, "kernel", float("inf"))
+        assert match.spec == Odd(kernel)
 
 
 def test_a_dial_along_which_counts_fall_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
