@@ -1,5 +1,6 @@
 """What programs share that read records and train nothing: they import no JAX."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,10 @@ def _parse(arguments: Sequence[str]) -> list[str]:
 def _guarded(main: Callable[[list[str]], None], arguments: list[str]) -> None:
     try:
         main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads any more, as behind `| head`: what is written to files is there already.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UsageError as error:
         _fail(str(error), 2)
     except RecordConflict as error:

@@ -15,50 +15,29 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from absl import flags
 
+from experiments import _compare_flags as _given
 from experiments._analysis import run_analysis
 from lab.errors import UsageError
-from lab.records.cohort import AnyMetric, CohortRecords
+from lab.records.cohort import CohortRecords
 from lab.records.files import write_whole
 from lab.records.imported import curves, recorded
-from lab.records.imported.curves import Grid, Rules, Short
 from lab.records.imported.reading import Source, read_rows, sources
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
 from lab.reports import figures, tables, text, typeset
-from lab.specs import Comparison, ContrastSpec, NamedMetric, TargetSpec
+from lab.specs import Comparison, ContrastSpec
 from lab.verdicts import document
 from lab.verdicts.judge import judge
-from lab.words import Clock, Direction, Metric
+from lab.words import Clock
 
-T = TypeVar("T")
-
-_METRIC = flags.DEFINE_string("metric", None, "Column of the metric; of a run folder its own.")
-_DIRECTION = flags.DEFINE_enum_class(
-    "direction", None, Direction, "Which way the metric improves; known of iou, accuracy and loss."
-)
-_TARGET = flags.DEFINE_list(
-    "target", [], "Thresholds, the hardest decides; of a run folder its own, or easier ones."
-)
-_SUSTAIN = flags.DEFINE_integer("sustain", 2, "Evaluations in a row that must hold it.")
-_SMOOTHING = flags.DEFINE_integer("smoothing", 1, "Evaluations that are averaged.")
 _SMALLER = flags.DEFINE_string(
     "smaller", None, "The smaller net's cohort; else each against the next larger, by parameters."
 )
-_BUDGET = flags.DEFINE_integer("budget", None, "Leave out evaluations after this step.")
-_SHORT = flags.DEFINE_enum_class(
-    "short", Short.REFUSE, Short, "What a run is that ends early without the target."
-)
-_GRID = flags.DEFINE_enum_class("grid", Grid.SAME, Grid, "At which steps runs are compared.")
-_COLUMNS = flags.DEFINE_list("columns", [], "Other names: cohort=group,run=id,step=iteration.")
-_PARAMETERS = flags.DEFINE_list("parameters", [], "Of cohorts: small:2900,large:5000.")
-_FLOPS = flags.DEFINE_list("flops_per_step", [], "Of cohorts: small:3e7,large:5e7.")
-_BATCH = flags.DEFINE_list("batch_size", [], "Of cohorts: small:16,large:16.")
 _OUT = flags.DEFINE_string(
     "out", None, "Folder for the result; by default one under comparisons/.", allow_override=True
 )
@@ -94,7 +73,7 @@ def main(arguments: list[str]) -> None:
 def _records(
     runs: Sequence[Source], files: Sequence[Source]
 ) -> tuple[dict[str, CohortRecords], list[str]]:
-    target = _target(runs, files)
+    target = _given.target(runs, files)
     found: list[tuple[str, CohortRecords]] = []
     for source in runs:
         cohorts = recorded.cohorts(source.path, target)
@@ -108,16 +87,33 @@ def _records(
         found += [(prefix + name, one.renamed(prefix + name)) for name, one in cohorts.items()]
     notes: list[str] = []
     if files and target is not None:
-        columns = _mapping(_COLUMNS.value, "columns", str, "=")
+        columns = _given.columns()
         rows = [read_rows(source, target.metric.value, columns) for source in files]
-        imported, notes = curves.cohorts(rows, _rules(target))
+        rules = _given.rules(target)
+        imported, notes = curves.cohorts(rows, rules)
+        _given.require_known(rules, imported)
         found += imported.items()
+    else:
+        _given.require_no_rules()
     names = [name for name, _ in found]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two inputs have a cohort {name!r}: name one input, as new=PATH")
     _require_one_target(dict(found))
-    return dict(found), notes
+    return dict(found), [*notes, *_unlike_grids(dict(found))]
+
+
+def _unlike_grids(records: Mapping[str, CohortRecords]) -> list[str]:
+    """A note where cohorts were not looked at equally often, which a noisy metric rewards."""
+    grids = [list(one.spec.grid) for one in records.values()]
+    both = min(grid[-1] for grid in grids)
+    seen = [[step for step in grid if step <= both] for grid in grids]
+    if all(steps == seen[0] for steps in seen):
+        return []
+    return [
+        f"{', '.join(records)} were not evaluated at the same steps: the more often one looks at "
+        "a noisy metric the earlier it meets a target, so prefer equal grids, or a larger --sustain"
+    ]
 
 
 def _require_one_target(records: Mapping[str, CohortRecords]) -> None:
@@ -186,85 +182,6 @@ def _larger(smaller: str, records: Mapping[str, CohortRecords]) -> list[str]:
     return found
 
 
-def _target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None:
-    """None where every run folder keeps its own."""
-    own = next((read_study(one.path).cohorts[0].target for one in runs), None)
-    if not files and not _TARGET.value:
-        return None
-    if not _TARGET.value and own is None:
-        raise UsageError("no target was given: pass --target=0.9")
-    if _METRIC.value is None and own is None:
-        raise UsageError("no metric was given: pass --metric with the name of its column")
-    metric = _metric(_METRIC.value) if _METRIC.value is not None else own.metric if own else None
-    given = tuple(_number("target", value) for value in _TARGET.value)
-    if metric is None or (not given and own is None):
-        raise UsageError("no metric was given: pass --metric with the name of its column")
-    falling = metric.direction is Direction.MINIMIZE
-    thresholds = tuple(sorted(set(given), reverse=falling)) or (own.thresholds if own else ())
-    mine = flags.FLAGS["sustain"].present or own is None
-    return TargetSpec(
-        metric=metric,
-        thresholds=thresholds,
-        sustain=_SUSTAIN.value if mine or own is None else own.sustain,
-        smoothing=_SMOOTHING.value
-        if flags.FLAGS["smoothing"].present or own is None
-        else own.smoothing,
-    )
-
-
-def _metric(name: str) -> AnyMetric:
-    known = {metric.value: metric for metric in Metric}
-    direction = _DIRECTION.value
-    if name in known:
-        if direction not in (None, known[name].direction):
-            raise UsageError(
-                f"{name} is {known[name].direction.value}d: drop --direction, or rename the column"
-            )
-        return known[name]
-    if direction is None:
-        raise UsageError(
-            f"nobody can tell from its name which way {name!r} improves: pass "
-            "--direction=maximize or --direction=minimize"
-        )
-    return NamedMetric(name, direction)
-
-
-def _rules(target: TargetSpec) -> Rules:
-    return Rules(
-        target=target,
-        short=_SHORT.value,
-        grid=_GRID.value,
-        budget=_BUDGET.value,
-        batch_sizes=_mapping(_BATCH.value, "batch_size", int),
-        parameters=_mapping(_PARAMETERS.value, "parameters", int),
-        flops_per_step=_mapping(_FLOPS.value, "flops_per_step", float),
-    )
-
-
-def _mapping(
-    texts: Sequence[str], flag: str, kind: Callable[[str], T], stop: str = ":"
-) -> dict[str, T]:
-    found = {}
-    for part in texts:
-        name, given, value = part.rpartition(stop) if stop == ":" else part.partition(stop)
-        try:
-            found[name] = kind(value)
-        except ValueError:
-            given = ""
-        if not given or not name:
-            raise UsageError(
-                f"{flag} has {part!r}; it must be NAME{stop}VALUE, several with commas between"
-            )
-    return found
-
-
-def _number(flag: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise UsageError(f"{flag} is {value!r}; it must be a number: pass --{flag}=0.9") from None
-
-
 def _folder() -> Path:
     if _OUT.value is None:
         words = json.dumps(sys.argv[1:])
@@ -300,4 +217,5 @@ def _write(
 
 
 if __name__ == "__main__":
+    flags.adopt_module_key_flags(_given)
     run_analysis(main)

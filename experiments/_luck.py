@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> None:
     own = _own(_MINE.value)
     file = _file(run)
     found = tuple(luck(one, own, _threshold(one)) for one in _records(run))
-    print("\n\n\n".join(told(one) for one in found), flush=True)
     if file is not None:
         write_whole(file, to_json(found).encode())
+    print("\n\n\n".join(told(one) for one in found), flush=True)
 
 
 def _records(run: Path) -> list[CohortRecords]:

@@ -22,8 +22,13 @@ def amount(number: float | None, clock: str) -> str:
     return flops(number) if clock == Clock.FLOPS.value else f"{number:,.0f} {clock}"
 
 
-def ratio(estimate: Mapping[str, Any] | None) -> str:
-    """{"estimate", "lower", "upper"} as `1.20 (1.05 to 1.38)`; a dash where there is none."""
+def ratio(estimate: Mapping[str, Any] | None, sparse: bool = False) -> str:
+    """{"estimate", "lower", "upper"} as `1.20 (1.05 to 1.38)`; a dash where there is none.
+
+    Of sparse data without its interval, which is but what the horizon allows.
+    """
+    if sparse and estimate is not None and estimate.get("estimate") is not None:
+        return f"{estimate['estimate']:.2f} (no interval)"
     return _interval(estimate, lambda number: f"{number:.2f}")
 
 

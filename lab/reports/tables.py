@@ -78,7 +78,7 @@ def contrast_table(contrasts: Iterable[Mapping[str, Any]], notes: bool = False) 
             formatting.amount(one["horizon"], one["clock"]),
             str(one["verdict"]),
             formatting.share(one.get("win_probability")),
-            formatting.ratio(one.get("rmst_ratio")),
+            formatting.ratio(one.get("rmst_ratio"), bool(one.get("sparse"))),
             *(["; ".join(one.get("modifiers", ()))] if notes else []),
         )
         for one in contrasts

@@ -80,6 +80,22 @@ def rmst_difference(first: RestrictedMean, second: RestrictedMean, level: float)
     return Interval(estimate, lower, upper, level)
 
 
+def known_ratio(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
+    """The same ratio with all that the horizon allows: what sparse data are given.
+
+    There normal theory promises too much (21% of true nulls rejected for 5% where 8% of 32 against
+    512 members reach; STATISTICS, section 1).
+    """
+    least, most = first.shortest / second.longest, first.longest / second.shortest
+    return Interval(first.mean / second.mean, least, most, level)
+
+
+def known_difference(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
+    """The same difference with all that the horizon allows."""
+    least, most = first.shortest - second.longest, first.longest - second.shortest
+    return Interval(first.mean - second.mean, least, most, level)
+
+
 def _reach(
     first: RestrictedMean, second: RestrictedMean, variances: tuple[float, float], level: float
 ) -> float:

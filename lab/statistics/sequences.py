@@ -59,14 +59,34 @@ def difference(first: tuple[int, int], second: tuple[int, int], level: float) ->
     return Interval(estimate, max(estimate - width, -1.0), min(estimate + width, 1.0), level)
 
 
-def rmst_ratio(first: RestrictedMean, second: RestrictedMean, level: float) -> Interval:
-    """Of the ratio of restricted means, made on the log scale; within what the horizon allows."""
+def paired_difference(differences: Floats, level: float) -> Interval:
+    """Of the mean of pairs' differences, each in [-1, 1], as if one at each end had been seen."""
+    pairs = len(differences)
+    estimate = float(differences.mean()) if pairs else 0.0
+    if pairs < FEWEST:
+        return Interval(estimate, -1.0, 1.0, level)
+    extremes = (1 - estimate) ** 2 + (1 + estimate) ** 2
+    variance = (pairs * float(np.var(differences)) + extremes) / (pairs + 1)
+    width = float(reach(pairs, variance, level))
+    return Interval(estimate, max(estimate - width, -1.0), min(estimate + width, 1.0), level)
+
+
+def rmst_ratio(
+    first: RestrictedMean, second: RestrictedMean, level: float, covariance: float = 0.0
+) -> Interval:
+    """Of the ratio of restricted means, made on the log scale; within what the horizon allows.
+
+    `covariance` is that of the two means, where members are in pairs.
+    """
     estimate = first.mean / second.mean
     least, most = first.shortest / second.longest, first.longest / second.shortest
     fewest = min(first.members, second.members)
     if fewest < FEWEST:
         return Interval(estimate, least, most, level)
-    width = float(reach(fewest, fewest * (_relative(first) + _relative(second)), level))
+    apart = _relative(first) + _relative(second)
+    # Pairs that agree leave a tenth at least: what was seen of them is no more certain than that.
+    relative = max(apart - 2 * covariance / first.mean / second.mean, apart / 10)
+    width = float(reach(fewest, fewest * relative, level))
     span = math.exp(min(width, math.log(most / least)))
     return Interval(estimate, max(estimate / span, least), min(estimate * span, most), level)
 

@@ -3,6 +3,7 @@
 O'Brien and Fleming 1979, Biometrics 35:549.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -58,6 +59,33 @@ def nominal_levels(looks: Sequence[int], alpha: float) -> tuple[float, ...]:
     return tuple(1 - max(float(2 * scipy.special.ndtr(-z)), 1e-15) for z in critical)
 
 
+def repeated_p(p_value: float, looks: Sequence[int], index: int) -> float:
+    """The least level, spent over the looks, at which this p-value of a look would have sufficed.
+
+    A p-value that may be read at the look where one stops (Jennison and Turnbull 2000, section
+    9.2); `p_value` itself is of a number of members fixed beforehand.
+    """
+
+    fractions = [look / looks[-1] for look in looks[: index + 1]]
+
+    def excess(log_alpha: float) -> float:
+        critical = boundaries(fractions, math.exp(log_alpha))[-1]
+        return float(scipy.special.log_ndtr(-critical)) + math.log(2 / max(p_value, 1e-300))
+
+    least, most = math.log(1e-9), math.log(1 - 1e-9)
+    if excess(most) < 0:
+        return 1.0
+    if excess(least) >= 0:
+        return 1e-9
+    return math.exp(scipy.optimize.brentq(excess, least, most, xtol=1e-4))
+
+
+@functools.cache
+def _legendre() -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return nodes, weights
+
+
 class _Paths(NamedTuple):
     """Where paths that have not crossed may stand, and how many of them do."""
 
@@ -80,7 +108,7 @@ def _critical(paths: _Paths, step: float, scale: float, share: float) -> float:
 
 def _continued(paths: _Paths, step: float, bound: float) -> _Paths:
     """Those that end within the bound."""
-    unit, weights = np.polynomial.legendre.leggauss(_NODES)
+    unit, weights = _legendre()
     ends = unit * bound
     steps = (ends[:, None] - paths.nodes) / step
     kernel = np.exp(-(steps**2) / 2) / (step * math.sqrt(2 * math.pi))

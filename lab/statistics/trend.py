@@ -13,6 +13,7 @@ from lab.statistics.times import Integers
 
 _STEPS = 200
 _HALVINGS = 40
+_LONGEST = 2.0
 _FARTHEST = 20.0
 """A log hazard beyond this is on its way to infinity."""
 _ENOUGH = 1e-14
@@ -73,6 +74,8 @@ def hazard_slope(
     x = np.asarray(covariate, dtype=np.float64)
     if len(set(covariate)) < 2 or any(int(one[:-1].sum()) == 0 for one in cohorts):
         return None
+    if not len(at_risk):
+        return None
     times, row = np.unique(events[1], return_inverse=True)
     grid = np.eye(len(times))[row]
     centred = x - x.mean()
@@ -122,11 +125,13 @@ def _variance(sizes: Floats, ties: Floats, total: float) -> float:
 def _person_times(
     cohorts: Sequence[Integers],
 ) -> tuple[tuple[Integers, Integers], Integers, Integers]:
-    """Rows of (events, time), at risk, and cohort, at times when somebody of any cohort reached."""
+    """Rows of (events, time), at risk, and cohort, at times when some of all at risk reached."""
     counts = np.stack([np.asarray(one, dtype=np.int64) for one in cohorts])
     at_risk = counts[:, ::-1].cumsum(1)[:, ::-1][:, :-1]
     events = counts[:, :-1]
-    times = np.flatnonzero(events.any(axis=0))
+    # A time at which all that are left reach fits any slope, by an intercept that has no end.
+    told = (events.sum(axis=0) > 0) & (events.sum(axis=0) < at_risk.sum(axis=0))
+    times = np.flatnonzero(told)
     owner, column = np.nonzero(at_risk[:, times])
     return (
         (events[:, times][owner, column], times[column]),
@@ -136,10 +141,13 @@ def _person_times(
 
 
 def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
-    """Maximum likelihood by Fisher scoring, steps halved; None where no finite maximum is."""
-    share = (events.sum() + 0.5) / (at_risk.sum() + 1)
-    eta = np.full(len(events), math.log(-math.log1p(-share)))
-    beta = np.linalg.lstsq(design, eta)[0]
+    """Maximum likelihood by Fisher scoring, steps halved; None where no finite maximum is.
+
+    No step moves a log hazard by more than _LONGEST: from a flat part of the likelihood, as where
+    two of three that are left reach, a whole step would leap beyond any finite maximum.
+    """
+    share = (events + 0.5) / (at_risk + 1)
+    beta = np.linalg.lstsq(design, np.log(-np.log1p(-share)))[0]
     before = _log_likelihood(design @ beta, events, at_risk)
     for _ in range(_STEPS):
         hazard = np.exp(design @ beta)
@@ -151,6 +159,7 @@ def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
             step = np.linalg.solve(information, score)
         except np.linalg.LinAlgError:
             return None
+        step = step * min(1.0, _LONGEST / max(float(np.abs(design @ step).max()), 1e-300))
         for _ in range(_HALVINGS):
             now = _log_likelihood(design @ (beta + step), events, at_risk)
             if now >= before:

@@ -71,7 +71,7 @@ def win_bounds(placed: Placement, level: float) -> tuple[Floats, Floats]:
     pairs that agree.
     """
     units = np.maximum(placed.fewest, 1)
-    reach = intervals.t_quantile(level, placed.degrees) * np.sqrt(placed.variance)
+    reach = intervals.t_quantile(level, placed.degrees) * np.sqrt(_variance(placed))
     alone = ((1 - level) / 2) ** (1 / units)
     lower = np.where(placed.estimate >= 1, alone, placed.estimate - reach)
     upper = np.where(placed.estimate <= 0, 1 - alone, placed.estimate + reach)
@@ -86,10 +86,24 @@ def win_p_value(placed: Placement) -> float:
         return 1.0
     if estimate in (0.0, 1.0):
         return min(2 * 0.5**units, 1.0)
-    variance = float(placed.variance)
-    if variance == 0:
-        return 1.0 if estimate == 0.5 else 0.0
-    return float(intervals.t_two_sided((estimate - 0.5) / math.sqrt(variance), placed.degrees))
+    error = math.sqrt(float(_variance(placed)))
+    return float(intervals.t_two_sided((estimate - 0.5) / error, placed.degrees))
+
+
+def equivalence_p_value(placed: Placement, delta: float) -> float:
+    """Of |p - 1/2| >= delta, by Student's t over units: the larger of two one-sided p-values."""
+    if float(placed.fewest) < 2:
+        return 1.0
+    nearest = delta - abs(float(placed.estimate) - 0.5)
+    error = math.sqrt(float(_variance(placed)))
+    return float(scipy.special.stdtr(placed.degrees, -nearest / error))
+
+
+def _variance(placed: Placement) -> Floats:
+    """Between units; where all agree that of one win and one loss seen besides, no certainty."""
+    number, p = np.maximum(placed.fewest, 1), placed.estimate
+    alone = (p**2 + (1 - p) ** 2) / (number * (number + 1))
+    return np.asarray(np.where(placed.variance > 1e-18, placed.variance, alone))
 
 
 def difference(first: Part, second: Part, units: int, level: float, most: float) -> Interval:

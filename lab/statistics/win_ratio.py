@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from lab.statistics import intervals
 from lab.statistics.intervals import Floats, Interval
-from lab.statistics.tables import Table
+from lab.statistics.tables import Cells, Table
+from lab.statistics.times import Integers
+from lab.statistics.units import Part, variance_between
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +32,47 @@ def win_ratio(table: Table, level: float) -> WinRatio:
     The variance is that of two U-statistics (Bebu and Lachin 2016, Biostatistics 17:178). Members
     were all followed to the horizon, so no order depends on censoring.
     """
+    found = _scored(table)
+    variance = sum(
+        float(counts @ score**2) / max(counts.sum(), 1) / max(counts.sum() - 1, 1)
+        for counts, score in zip((table.first, table.second), found.scores, strict=True)
+    )
+    return found.told(intervals.normal_quantile(level) * math.sqrt(variance), level)
+
+
+def win_ratio_of_units(
+    cells: Cells, first: Integers, second: Integers, units: int, level: float
+) -> WinRatio:
+    """The same with the variance between units, `first` and `second` those of each member [N]."""
+    found = _scored(cells.table())
+    parts = [
+        Part(score[cell], unit)
+        for score, cell, unit in zip(
+            found.scores, (cells.first, cells.second), (first, second), strict=True
+        )
+    ]
+    if units < 2:
+        return WinRatio(found.wins, found.losses, None, found.wins - found.losses)
+    reach = float(intervals.t_quantile(level, units - 1))
+    return found.told(reach * math.sqrt(variance_between(parts, units)), level)
+
+
+class _Scored(NamedTuple):
+    """Shares of all pairs, and what a member of each cell [K] adds to the log of their ratio."""
+
+    wins: float
+    losses: float
+    scores: tuple[Floats, Floats]
+
+    def told(self, reach: float, level: float) -> WinRatio:
+        ratio = None
+        if self.wins > 0 and self.losses > 0:
+            middle, span = self.wins / self.losses, math.exp(min(reach, 700.0))
+            ratio = Interval(middle, middle / span, middle * span, level)
+        return WinRatio(self.wins, self.losses, ratio, self.wins - self.losses)
+
+
+def _scored(table: Table) -> _Scored:
     first, second = table.first.astype(np.float64), table.second.astype(np.float64)
     members = max(first.sum(), 1.0), max(second.sum(), 1.0)
     # What a member of each cell wins and loses, as shares of the other cohort.
@@ -37,18 +81,13 @@ def win_ratio(table: Table, level: float) -> WinRatio:
         for share in (_before, _after)
     )
     wins, losses = float(first @ behind[1] / members[0]), float(first @ ahead[1] / members[0])
-    ratio = None
-    if wins > 0 and losses > 0:
-        parts = [
-            (first, behind[1] / wins - ahead[1] / losses, members[0]),
-            (second, ahead[0] / wins - behind[0] / losses, members[1]),
-        ]
-        variance = sum(
-            float(one @ score**2) / size / max(size - 1, 1) for one, score, size in parts
-        )
-        span = math.exp(min(intervals.normal_quantile(level) * math.sqrt(variance), 700.0))
-        ratio = Interval(wins / losses, wins / losses / span, wins / losses * span, level)
-    return WinRatio(wins, losses, ratio, wins - losses)
+    if not wins or not losses:
+        return _Scored(wins, losses, (np.zeros_like(first), np.zeros_like(second)))
+    return _Scored(
+        wins,
+        losses,
+        (behind[1] / wins - ahead[1] / losses, ahead[0] / wins - behind[0] / losses),
+    )
 
 
 def _before(counts: Floats) -> Floats:

@@ -7,9 +7,10 @@ Declared beforehand as the answer: the hardest target, in steps; FLOPs are told 
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.statistics.multiplicity import holm
+from lab.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.findings import Finding
+from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
@@ -94,6 +95,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     ]
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):
         return f"Not settled, members are still missing: {parts[0]}."
+    parts += _standing(findings)
     if beside:
         parts += [f"counted in FLOPs, {_tally(beside)}"]
     claims = {language.claim(one, _all_nets(findings)) for one in findings}
@@ -104,6 +106,26 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
         "general"
     ]
     return f"{_opening(findings)}: {'; '.join(parts)}."
+
+
+def _standing(findings: Sequence[Finding]) -> list[str]:
+    """How many of the directions are left where the share of false ones among them is bounded."""
+    named = [one.decision.verdict in DIRECTED for one in findings]
+    if not any(named):
+        return []
+    alpha = findings[0].margins.alpha_win
+    evidence = [one.decision.log_e_value for one in findings]
+    known = [value for value in evidence if value is not None]
+    if len(known) == len(findings):
+        left, how = e_benjamini_hochberg(known, alpha), "e-values, Wang and Ramdas"
+    else:
+        adjusted = benjamini_hochberg([one.decision.p_value for one in findings])
+        left, how = [value <= alpha for value in adjusted], "Benjamini and Hochberg"
+    count = sum(one and kept for one, kept in zip(named, left, strict=True))
+    return [
+        f"{count} of these {sum(named)} directions stand where the share of false ones is held to "
+        f"{100 * alpha:g}% ({how})"
+    ]
 
 
 def _all_nets(findings: Sequence[Finding]) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from lab.specs import Margins
-from lab.statistics import logrank, quantiles, tables
+from lab.statistics import quantiles, tables
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.quantiles import QuantileTime, SpeedUp
 from lab.statistics.times import ClockTimes
@@ -34,6 +34,9 @@ class Decision:
     first) + P(tie)/2; `rmst_ratio` is the smaller's restricted mean over the larger's, as are the
     speed-ups: above 1 the smaller is slower. `more_members` (for each cohort) is what an undecided
     verdict is estimated to need to settle `more_for`; None where a number cannot be given.
+    `log_e_value` is the evidence against equal distributions where one stopped, if members were
+    added in turn: what may be combined with other contrasts' (e-BH). `sparse`: too few members, or
+    too few that differ, for normal theory; the interval of `rmst_ratio` is then the horizon's.
     """
 
     verdict: Verdict
@@ -52,6 +55,8 @@ class Decision:
     logrank_p_value: float
     more_members: int | None
     more_for: str | None
+    log_e_value: float | None
+    sparse: bool
 
 
 def decide(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Decision:
@@ -90,9 +95,11 @@ def conclude(
         quantiles_larger=at_quantiles[1],
         speed_ups=tuple(map(quantiles.speed_up, *at_quantiles)),
         landmarks=found.landmarks,
-        logrank_p_value=logrank.logrank(meeting.tables.rounded).p_value,
+        logrank_p_value=found.logrank_p_value,
         more_members=need.members,
         more_for=need.purpose,
+        log_e_value=found.log_e_value,
+        sparse=reading.sparse,
     )
 
 

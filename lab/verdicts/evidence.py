@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from lab.specs import Margins
-from lab.statistics import permutation, proportions, rmst, units, win
+from lab.statistics import logrank, permutation, proportions, rmst, units, win
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.rmst import RestrictedMean
 from lab.statistics.tables import Cells
@@ -17,6 +17,8 @@ from lab.statistics.win import Placement
 from lab.verdicts.landmarks import Landmark, Reached, landmark_times, landmarks_at
 from lab.verdicts.meeting import Meeting, Unit
 from lab.verdicts.reading import Reading
+
+LOGRANK_DRAWS = 1_999
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Evidence:
 
     `rounded` is what they would read if every time were the end of its interval; None where that
     is the same, as on a shared grid. `divergence` is the share of the smaller's members that
-    diverged less the larger's.
+    diverged less the larger's. `log_e_value` is there where members were added in turn.
     """
 
     reading: Reading
@@ -46,6 +48,8 @@ class Evidence:
     landmarks: tuple[Landmark, ...]
     rmst_ratio: Interval
     divergence: Interval
+    logrank_p_value: float
+    log_e_value: float | None
 
 
 def times_of_landmarks(meeting: Meeting) -> tuple[Fraction, ...]:
@@ -60,6 +64,15 @@ def restricted_means(meeting: Meeting) -> tuple[RestrictedMean, RestrictedMean]:
         for side in (meeting.smaller, meeting.larger)
     )
     return smaller, larger
+
+
+def restricted_parts(meeting: Meeting) -> tuple[Part, Part]:
+    """min(T, horizon) of every member of either cohort in clock units, with its unit."""
+    one, other = (
+        Part(side.clock.restricted(meeting.horizon) * float(side.clock.cost), side.unit)
+        for side in (meeting.smaller, meeting.larger)
+    )
+    return one, other
 
 
 def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -> Evidence:
@@ -95,10 +108,12 @@ def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -
         reading=certain,
         rounded=rounded,
         landmarks=landmarks,
-        rmst_ratio=_rmst_ratio(meeting, levels.win),
+        rmst_ratio=_rmst_ratio(meeting, levels.win, sparse),
         divergence=difference(
             meeting, meeting.smaller.diverged, meeting.larger.diverged, levels.win
         ),
+        logrank_p_value=_logrank_p(meeting, sparse, copy.deepcopy(generator)),
+        log_e_value=None,
     )
 
 
@@ -113,20 +128,22 @@ def difference(meeting: Meeting, first: Reached, second: Reached, level: float) 
     return units.difference(one, other, meeting.units, level, most=1.0)
 
 
-def _rmst_ratio(meeting: Meeting, level: float) -> Interval:
+def _rmst_ratio(meeting: Meeting, level: float, sparse: bool) -> Interval:
     smaller, larger = restricted_means(meeting)
+    if sparse:
+        return rmst.known_ratio(smaller, larger, level)
     if meeting.unit is Unit.MEMBERS:
         return rmst.rmst_ratio(smaller, larger, level)
-    horizon, cost = (
-        meeting.horizon,
-        (float(side.clock.cost) for side in (meeting.smaller, meeting.larger)),
-    )
-    one, other = (
-        Part(side.clock.restricted(horizon) * unit, side.unit)
-        for side, unit in zip((meeting.smaller, meeting.larger), cost, strict=True)
-    )
     most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
-    return units.log_ratio(one, other, meeting.units, level, most)
+    return units.log_ratio(*restricted_parts(meeting), meeting.units, level, most)
+
+
+def _logrank_p(meeting: Meeting, sparse: bool, generator: np.random.Generator) -> float:
+    """By exchanged labels where normal theory does not hold, or members depend on each other."""
+    table = meeting.tables.rounded
+    if meeting.unit is Unit.MEMBERS and not sparse:
+        return logrank.logrank(table).p_value
+    return logrank.permutation_p(table, meeting.relabelled(LOGRANK_DRAWS, generator))
 
 
 def between(meeting: Meeting, interval: Callable[[Placement], Interval]) -> OrderCertain:

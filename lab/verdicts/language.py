@@ -249,11 +249,17 @@ def _medians(finding: Finding) -> str:
 
 
 def _restricted_mean(finding: Finding) -> str:
-    ratio, horizon = finding.decision.rmst_ratio, amount(finding.decision.horizon, finding.clock)
+    decision = finding.decision
+    ratio, horizon = decision.rmst_ratio, amount(decision.horizon, finding.clock)
+    told = f"{ratio.estimate:.2f} [{ratio.lower:.2f}, {ratio.upper:.2f}] times the larger's"
+    if decision.sparse:
+        told = (
+            f"{ratio.estimate:.2f} times the larger's, with too few members that reached it, or "
+            "that differ, for an interval"
+        )
     return (
         f"Mean time, a member that had not reached it by {horizon} counting as {horizon}: the "
-        f"smaller's is {ratio.estimate:.2f} [{ratio.lower:.2f}, {ratio.upper:.2f}] times the "
-        "larger's."
+        f"smaller's is {told}."
     )
 
 

@@ -1,13 +1,17 @@
 """When members that are added in turn are enough: at the first look that makes the answer clear."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from lab.quantities import percent
 from lab.records.cohort import CohortRecords
 from lab.specs import Comparison
-from lab.verdicts.deciding import Issue, decision_on, issues
+from lab.verdicts.deciding import SEED, Issue, decision_on, issues
 from lab.verdicts.decision import Decision
+from lab.verdicts.gate import check
+from lab.verdicts.language import warning
 from lab.verdicts.sequential import is_clear
 from lab.words import Clock
 
@@ -28,7 +32,7 @@ def deciding_look(comparison: Comparison, records: Mapping[str, CohortRecords]) 
     for look in (*before, last):
         if not is_complete(records, look):
             return None
-        if look == last or at_look(comparison, records, look).settled:
+        if look == last or _settled(_standings(comparison, records, look)):
             return look
     return None
 
@@ -39,17 +43,32 @@ def is_complete(records: Mapping[str, CohortRecords], look: int) -> bool:
 
 
 def at_look(comparison: Comparison, records: Mapping[str, CohortRecords], look: int) -> Running:
-    """What the first `look` members say of the answer: the hardest target, on each clock."""
-    found = [
+    """What the first `look` members say of the answer: the hardest target, on each clock.
+
+    With the warning that a verdict would have.
+    """
+    found = _standings(comparison, records, look)
+    told = [_standing(issue, decision, len(comparison.contrasts)) for issue, decision in found]
+    checks = [check(one.part(0, look), np.random.default_rng(SEED)) for one in records.values()]
+    faults = [f"cohort {one.cohort}: {fault}" for one in checks for fault in one.faults]
+    return Running(
+        settled=_settled(found),
+        line=" ".join([f"at {look} members of each: {'; '.join(told)}", *warning(faults)]),
+    )
+
+
+def _standings(
+    comparison: Comparison, records: Mapping[str, CohortRecords], look: int
+) -> list[tuple[Issue, Decision]]:
+    return [
         (issue, decision_on(issue, comparison, records, look))
         for issue in issues(comparison, records)
         if _answers(issue, comparison, records)
     ]
-    told = [_standing(issue, decision, len(comparison.contrasts)) for issue, decision in found]
-    return Running(
-        settled=all(is_clear(decision) for _, decision in found),
-        line=f"at {look} members of each: {'; '.join(told)}",
-    )
+
+
+def _settled(found: Sequence[tuple[Issue, Decision]]) -> bool:
+    return all(is_clear(decision) for _, decision in found)
 
 
 def _answers(issue: Issue, comparison: Comparison, records: Mapping[str, CohortRecords]) -> bool:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from lab.statistics import tables, units, win
+from lab.statistics import relabelling, tables, units, win
 from lab.statistics.tables import Cells, Tables
 from lab.statistics.times import ClockTimes, Integers, common_horizon
 from lab.statistics.win import Placement
@@ -82,6 +82,13 @@ class Meeting:
             counts = cells.table()
             return win.placement(counts.first, counts.second)
         return units.placement(cells, self.smaller.unit, self.larger.unit, self.units)
+
+    def relabelled(self, draws: int, generator: np.random.Generator) -> Integers:
+        """Counts [draws, K] of the smaller where labels are exchanged, those of units as wholes."""
+        if self.unit is Unit.MEMBERS:
+            return relabelling.of_members(self.tables.rounded, draws, generator)
+        units_of = self.smaller.unit, self.larger.unit
+        return relabelling.of_units(self.cells[0], *units_of, self.units, draws, generator)
 
     def reached(self) -> tuple[float, float]:
         """The shares that surely reached by the horizon."""

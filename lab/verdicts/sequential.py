@@ -5,15 +5,13 @@ beyond it, under way or ended early, are not looked at.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from lab.specs import Margins, SequentialSpec
-from lab.statistics import eprocesses, permutation, sequences, spending
-from lab.statistics.intervals import Interval, OrderCertain
-from lab.statistics.tables import Table
+from lab.statistics import eprocesses, permutation, rmst, sequences, spending
+from lab.statistics.intervals import Floats, Interval, OrderCertain
 from lab.statistics.win import Placement
 from lab.verdicts.decision import Decision, conclude
 from lab.verdicts.evidence import (
@@ -22,10 +20,11 @@ from lab.verdicts.evidence import (
     between,
     evidence,
     restricted_means,
+    restricted_parts,
     times_of_landmarks,
 )
 from lab.verdicts.landmarks import Landmark, Reached, landmarks_at
-from lab.verdicts.meeting import Meeting
+from lab.verdicts.meeting import Meeting, Unit
 from lab.verdicts.reading import Reading
 from lab.verdicts.words import Modifier, Verdict
 
@@ -62,9 +61,8 @@ def decide_in_turn(
         found = _in_sequence(looks, margins)
         return _told(conclude(latest, found, margins, level), Modifier.SEQUENTIAL)
     levels = _levels_at(spec, len(looks) - 1, margins, len(times_of_landmarks(latest)))
-    now = dataclasses.replace(margins, alpha_win=1 - levels.win)
-    found = evidence(latest, levels, generator)
-    return _told(conclude(latest, found, now, level), Modifier.PLANNED_LOOKS)
+    found = _repeated(evidence(latest, levels, generator), spec, len(looks) - 1)
+    return _told(conclude(latest, found, margins, level), Modifier.PLANNED_LOOKS)
 
 
 def is_clear(decision: Decision) -> bool:
@@ -85,6 +83,23 @@ def _levels_at(spec: SequentialSpec, index: int, margins: Margins, landmarks: in
     return Levels(win, landmark)
 
 
+def _repeated(found: Evidence, spec: SequentialSpec, index: int) -> Evidence:
+    """With p-values that may be read where one stops."""
+
+    def read(p_value: float) -> float:
+        return spending.repeated_p(p_value, spec.looks, index)
+
+    def of(reading: Reading) -> Reading:
+        return dataclasses.replace(reading, p_value=read(reading.p_value))
+
+    return dataclasses.replace(
+        found,
+        reading=of(found.reading),
+        rounded=None if found.rounded is None else of(found.rounded),
+        logrank_p_value=read(found.logrank_p_value),
+    )
+
+
 def _in_sequence(looks: Sequence[Look], margins: Margins) -> Evidence:
     """Confidence sequences, each as narrow as it has been at any look, and an exact e-process."""
     latest = looks[-1].meeting
@@ -99,10 +114,11 @@ def _in_sequence(looks: Sequence[Look], margins: Margins) -> Evidence:
                 landmarks, _landmarks(look.meeting, levels.landmark), strict=True
             )
         )
+    p_value, log_e_value = _exact(looks)
     reading = Reading(
         win=chance,
         differences=tuple(landmark.difference for landmark in landmarks),
-        p_value=_anytime_p(looks),
+        p_value=p_value,
         sparse=permutation.is_sparse(latest.tables.rounded),
         reached=latest.reached(),
     )
@@ -110,8 +126,11 @@ def _in_sequence(looks: Sequence[Look], margins: Margins) -> Evidence:
         reading=reading,
         rounded=None,
         landmarks=landmarks,
-        rmst_ratio=sequences.rmst_ratio(*restricted_means(latest), levels.win),
-        divergence=_difference(latest.smaller.diverged, latest.larger.diverged, levels.win),
+        rmst_ratio=_rmst_ratio(latest, levels.win, reading.sparse),
+        divergence=_difference(latest, latest.smaller.diverged, latest.larger.diverged, levels.win),
+        # The e-process is a log-rank test's, of pairs a sign test's: the log-rank within pairs.
+        logrank_p_value=p_value,
+        log_e_value=log_e_value,
     )
 
 
@@ -126,14 +145,27 @@ def _landmarks(meeting: Meeting, level: float) -> tuple[Landmark, ...]:
     return landmarks_at(
         times_of_landmarks(meeting),
         meeting,
-        lambda first, second: _difference(first, second, level),
+        lambda first, second: _difference(meeting, first, second, level),
     )
 
 
-def _difference(first: Reached, second: Reached, level: float) -> Interval:
+def _difference(meeting: Meeting, first: Reached, second: Reached, level: float) -> Interval:
+    if meeting.unit is Unit.PAIRS:
+        return sequences.paired_difference(first.astype(np.float64) - second, level)
     return sequences.difference(
         (int(first.sum()), len(first)), (int(second.sum()), len(second)), level
     )
+
+
+def _rmst_ratio(meeting: Meeting, level: float, sparse: bool) -> Interval:
+    means = restricted_means(meeting)
+    if sparse:
+        return rmst.known_ratio(*means, level)
+    one, other = restricted_parts(meeting)
+    covariance = 0.0
+    if meeting.unit is Unit.PAIRS and len(one.value) > 1:
+        covariance = float(np.cov(one.value, other.value)[0, 1]) / len(one.value)
+    return sequences.rmst_ratio(*means, level, covariance)
 
 
 def _shared(before: OrderCertain, now: OrderCertain) -> OrderCertain:
@@ -141,17 +173,28 @@ def _shared(before: OrderCertain, now: OrderCertain) -> OrderCertain:
     return dataclasses.replace(now, lower=both.lower, upper=both.upper)
 
 
-def _anytime_p(looks: Sequence[Look]) -> float:
-    """Of equal distributions, at the order within evaluations that favours them most."""
-    readings = [(look.block.tables.latest, look.block.tables.earliest) for look in looks]
-    return max(_of_blocks([pair[which] for pair in readings]) for which in (0, 1))
+def _exact(looks: Sequence[Look]) -> tuple[float, float]:
+    """The p-value that may be read at any look, and the log e-value at this one.
+
+    Of equal distributions, at the order within evaluations that favours them most.
+    """
+    paired = looks[-1].meeting.unit is Unit.PAIRS
+    process = _of_pairs if paired else _of_blocks
+    found = [process([look.block for look in looks], which) for which in (1, 2)]
+    p_value = max(float(eprocesses.anytime_p(log_e)) for log_e in found)
+    return p_value, min(float(log_e[-1]) for log_e in found)
 
 
-def _of_blocks(blocks: Sequence[Table]) -> float:
-    """Each block has risk sets of its own."""
-    total = np.zeros(len(eprocesses.ODDS))
-    largest = -math.inf
-    for block in blocks:
-        total = total + eprocesses.logrank_block(block.first, block.second)
-        largest = max(largest, float(eprocesses.mixture(total)))
-    return float(eprocesses.anytime_p(np.array([largest])))
+def _of_blocks(blocks: Sequence[Meeting], which: int) -> Floats:
+    """Log e-values at each look [L]; each block has risk sets of its own."""
+    tables = [(block.tables.latest if which == 1 else block.tables.earliest) for block in blocks]
+    ratios = [eprocesses.logrank_block(table.first, table.second) for table in tables]
+    return eprocesses.mixture(np.cumsum(ratios, axis=0))
+
+
+def _of_pairs(blocks: Sequence[Meeting], which: int) -> Floats:
+    """The same from mates; `which` is the reading of `Meeting.cells`."""
+    cells = [block.cells[which] for block in blocks]
+    wins = np.cumsum([np.count_nonzero(one.first < one.second) for one in cells])
+    losses = np.cumsum([np.count_nonzero(one.first > one.second) for one in cells])
+    return eprocesses.sign(wins, losses)

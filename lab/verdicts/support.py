@@ -9,27 +9,31 @@ import numpy as np
 
 from lab.records.cohort import CohortRecords
 from lab.specs import Margins
-from lab.statistics import distributions, logrank, rmst, trend, units, win
+from lab.statistics import bootstrap, distributions, logrank, permutation, rmst, trend, units, win
 from lab.statistics.intervals import Interval
 from lab.statistics.logrank import Weight
 from lab.statistics.trend import Ordered, Slope
 from lab.statistics.units import Pairs
-from lab.statistics.win_ratio import WinRatio, win_ratio
+from lab.statistics.win_ratio import WinRatio, win_ratio, win_ratio_of_units
 from lab.verdicts.clocks import times_to
-from lab.verdicts.evidence import restricted_means
+from lab.verdicts.evidence import restricted_means, restricted_parts
 from lab.verdicts.meeting import Meeting, Unit
 
 FEWEST_SIZES = 3
+DRAWS = 1_999
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Support:
     """Of two cohorts at the end of a fixed number of members; times taken as seen.
 
-    Differences are the smaller's less the larger's, in clock units. `pairs` where members are.
+    Differences are the smaller's less the larger's, in clock units. Where members share pairs or
+    data orders, those are what is replicated: in variances, in permutations, in the bootstrap. Of
+    sparse data no interval of means is told but what the horizon allows. `pairs` where members are.
     """
 
     rmst_difference: Interval
+    rmst_ratio_bootstrap: Interval
     win_ratio: WinRatio
     equivalence_p_value: float
     gehan_p_value: float
@@ -40,21 +44,53 @@ class Support:
 
 
 def support(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Support:
-    """Permutations are drawn from copies of `generator`: who draws first changes nothing."""
+    """What is drawn is drawn from copies of `generator`: who draws first changes nothing."""
     table, level = meeting.tables.rounded, 1 - margins.alpha_win
-    ks, cvm = distributions.permutation_p_values(table, copy.deepcopy(generator))
-    smaller, larger = restricted_means(meeting)
-    placed = win.placement(table.first, table.second)
+    relabelled = meeting.relabelled(DRAWS, copy.deepcopy(generator))
+    ks, cvm = distributions.permutation_p_values(table, relabelled)
+    placed = meeting.placements[0]
+    equivalence = (
+        units.equivalence_p_value if meeting.unit is Unit.BLOCKS else win.equivalence_p_value
+    )
     return Support(
-        rmst_difference=rmst.rmst_difference(smaller, larger, level),
-        win_ratio=win_ratio(table, level),
-        equivalence_p_value=float(win.equivalence_p_value(placed, margins.delta)),
-        gehan_p_value=logrank.logrank(table, weight=Weight.AT_RISK).p_value,
-        max_combo_p_value=logrank.max_combo_p(table, copy.deepcopy(generator)),
+        rmst_difference=_rmst_difference(meeting, level),
+        rmst_ratio_bootstrap=_bootstrap(meeting, level, copy.deepcopy(generator)),
+        win_ratio=_win_ratio(meeting, level),
+        equivalence_p_value=float(equivalence(placed, margins.delta)),
+        gehan_p_value=logrank.permutation_p(table, relabelled, Weight.AT_RISK),
+        max_combo_p_value=logrank.max_combo_p(table, relabelled),
         kolmogorov_smirnov_p_value=ks,
         cramer_von_mises_p_value=cvm,
         pairs=_pairs(meeting, level) if meeting.unit is Unit.PAIRS else None,
     )
+
+
+def _rmst_difference(meeting: Meeting, level: float) -> Interval:
+    smaller, larger = restricted_means(meeting)
+    if permutation.is_sparse(meeting.tables.rounded):
+        return rmst.known_difference(smaller, larger, level)
+    if meeting.unit is Unit.MEMBERS:
+        return rmst.rmst_difference(smaller, larger, level)
+    most = max(smaller.longest - larger.shortest, larger.longest - smaller.shortest)
+    return units.difference(*restricted_parts(meeting), meeting.units, level, most)
+
+
+def _bootstrap(meeting: Meeting, level: float, generator: np.random.Generator) -> Interval:
+    smaller, larger = restricted_means(meeting)
+    if permutation.is_sparse(meeting.tables.rounded):
+        return rmst.known_ratio(smaller, larger, level)
+    most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
+    one, other = restricted_parts(meeting)
+    if meeting.unit is Unit.MEMBERS:
+        return bootstrap.ratio_of_independent(one.value, other.value, level, most, generator)
+    return bootstrap.ratio_of_units(one, other, meeting.units, level, most, generator)
+
+
+def _win_ratio(meeting: Meeting, level: float) -> WinRatio:
+    if meeting.unit is Unit.MEMBERS:
+        return win_ratio(meeting.tables.rounded, level)
+    of = meeting.smaller.unit, meeting.larger.unit
+    return win_ratio_of_units(meeting.cells[0], *of, meeting.units, level)
 
 
 def _pairs(meeting: Meeting, level: float) -> Pairs:

@@ -36,7 +36,7 @@ def _rejects(blocks: int, by_block: bool) -> Simulate:
     def simulate(replicates: int, generator: np.random.Generator) -> float:
         rejected = 0
         for _ in range(replicates):
-            first, second = _members(generator, blocks)
+            first, second = members(generator, blocks)
             drawn = Cells(first, second, CELLS + 1)
             if by_block:
                 p_value = units.win_p_value(units.placement(drawn, block, block, blocks))
@@ -49,7 +49,7 @@ def _rejects(blocks: int, by_block: bool) -> Simulate:
     return simulate
 
 
-def _members(generator: np.random.Generator, blocks: int) -> list[np.ndarray]:
+def members(generator: np.random.Generator, blocks: int) -> list[np.ndarray]:
     """Cells of the members of two cohorts; an order shifts both alike, and each a little more."""
     shared = generator.normal(0, 0.2, blocks)
     found = []

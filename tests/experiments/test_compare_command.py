@@ -1,6 +1,7 @@
 """scripts/compare as a user calls it: files of many kinds in, a verdict or one line out."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -205,6 +206,7 @@ def test_run_that_ends_early_is_refused_until_it_is_said_what_it_is(tmp_path, sh
         ([(9, "cohort", "")], "row 9: cohort is empty; name the cohort"),
         ([(9, "step", "140")], "two values at step 140; keep one"),
         ([(9, "step", "165")], "--grid=common"),
+        ([(9, "step", "1e300")], "row 9: step is '1e300'; it must be a whole number"),
         ([(2, "step", "0"), (3, "step", "20")], "--grid=common"),
     ],
 )
@@ -238,6 +240,11 @@ def test_malformed_row_is_named(tmp_path, changes, words):
         (("bytes.parquet", *ASK), "cannot be read"),
         (("curves.csv", *ASK, "--parameters=small"), "must be NAME:VALUE"),
         (("curves.csv", *ASK, "--budget=10"), "has no evaluation that counts"),
+        (("curves.csv", *ASK, "--flops_per_step=small:0,large:9"), "a number above 0"),
+        (("curves.csv", *ASK, "--flops_per_step=small:3,larg:9"), "flops_per_step names 'larg'"),
+        (("curves.csv", *ASK, "--columns=metric=acc"), "it can name cohort, run, step"),
+        (("semicolons.csv", *ASK), "separated by commas"),
+        (("sizes.csv", *ASK), "row 2: parameters is '10.5'; it must be a whole number"),
     ],
 )
 def test_mistake_ends_in_one_line(tmp_path, arguments, words):
@@ -247,12 +254,50 @@ def test_mistake_ends_in_one_line(tmp_path, arguments, words):
     (tmp_path / "single.csv").write_text(
         "cohort,run,step,accuracy\nsmall,a,10,0.9\nlarge,b,10,0.9\n"
     )
+    (tmp_path / "semicolons.csv").write_text("cohort;run;step;accuracy\nsmall;a;10;0.9\n")
+    (tmp_path / "sizes.csv").write_text(
+        "cohort,run,step,accuracy,parameters\nsmall,a,10,0.9,10.5\nlarge,b,10,0.9,20\n"
+    )
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00,b\n1,2\n")
     (tmp_path / "bytes.parquet").write_bytes(b"no parquet")
     done = compare(tmp_path, *arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_who_goes_away_costs_nothing_but_the_words(tmp_path):
+    """As behind `| head`; and columns whose names have blanks around them are found."""
+    inputs = write(tmp_path, cohort=" cohort", accuracy=" accuracy ")
+    command = [sys.executable, "-m", "experiments._compare", str(inputs), *ASK]
+    gone, nobody = os.pipe()
+    os.close(gone)
+    done = subprocess.run(
+        [*command, f"--out={tmp_path / 'result'}"],
+        stdout=nobody,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(nobody)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contrast(tmp_path)["verdict"] == "larger faster"
+
+
+def test_cohorts_that_were_looked_at_unequally_often_are_noted(tmp_path):
+    inputs = write(tmp_path)
+    lines = inputs.read_text().splitlines()
+    every_other = [
+        line
+        for line in lines
+        if not line.startswith("large") or int(line.split(",")[2]) % (2 * EVERY) == 0
+    ]
+    inputs.write_text("\n".join(every_other) + "\n")
+    done = compare(tmp_path, inputs, *ASK)
+    assert done.returncode == 0, done.stderr
+    assert "note: large, small were not evaluated at the same steps" in done.stdout
+    found = contrast(tmp_path)["win_probability"]
+    assert found["lowest"] < found["estimate"] <= found["highest"]
 
 
 def test_folder_with_other_things_is_left_alone(tmp_path):

@@ -68,3 +68,33 @@ def test_intersection_is_what_both_hold():
     assert intersection(before, now) == Interval(0.45, 0.4, 0.6, 0.97)
     apart = Interval(0.9, 0.8, 1.0, 0.97)
     assert intersection(before, apart) == apart
+
+
+def test_mates_differences_have_the_boundary_with_one_at_each_end_added():
+    differences = np.array([1.0] * 20 + [0.0] * 70 + [-1.0] * 10)
+    found = sequences.paired_difference(differences, 0.97)
+    variance = (100 * differences.var() + 0.9**2 + 1.1**2) / 101
+    assert found.estimate == pytest.approx(0.1)
+    assert found.upper - found.estimate == pytest.approx(float(reach(100, variance, 0.97)))
+    assert found.estimate - found.lower == pytest.approx(float(reach(100, variance, 0.97)))
+    mirrored = sequences.paired_difference(-differences, 0.97)
+    assert (mirrored.lower, mirrored.upper) == pytest.approx((-found.upper, -found.lower))
+    # Mates that all agree leave a doubt; few mates leave all of it, and none are no exception.
+    assert 0.02 < sequences.paired_difference(np.zeros(100), 0.97).upper < 0.2
+    for few in (np.zeros(63), np.zeros(0)):
+        assert sequences.paired_difference(few, 0.97) == Interval(0.0, -1.0, 1.0, 0.97)
+
+
+def test_means_of_mates_that_go_together_are_told_apart_sooner():
+    one, other = (
+        RestrictedMean(10.0, 0.04, 100, 1.0, 40.0),
+        RestrictedMean(11.0, 0.05, 100, 1.0, 40.0),
+    )
+    apart = sequences.rmst_ratio(one, other, 0.97)
+    together = sequences.rmst_ratio(one, other, 0.97, covariance=0.03)
+    against = sequences.rmst_ratio(one, other, 0.97, covariance=-0.03)
+    spans = [found.upper / found.lower for found in (together, apart, against)]
+    assert spans == sorted(spans)
+    assert spans[0] < spans[1] ** 0.9
+    # However closely they go together, a doubt remains.
+    assert sequences.rmst_ratio(one, other, 0.97, covariance=1.0).lower < together.estimate

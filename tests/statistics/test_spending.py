@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab.statistics.spending import boundaries, nominal_levels, spent
+from lab.statistics.spending import boundaries, nominal_levels, repeated_p, spent
 
 
 def test_published_boundaries():
@@ -33,3 +33,20 @@ def test_early_looks_have_finite_quantiles():
     levels = nominal_levels([2, 4, 1_024], 0.03)
     assert levels[0] < 1
     assert list(levels) == sorted(levels, reverse=True)
+
+
+@pytest.mark.parametrize("index", [0, 2, 3])
+@pytest.mark.parametrize("alpha", [0.001, 0.03, 0.4])
+def test_repeated_p_is_the_level_whose_boundary_it_lies_on(index, alpha):
+    looks = (64, 96, 192, 256)
+    single = 1 - nominal_levels(looks, alpha)[index]
+    assert repeated_p(single, looks, index) == pytest.approx(alpha, rel=2e-3)
+    assert repeated_p(single, looks, index) >= single * (1 - 1e-3)
+
+
+def test_repeated_p_rises_with_p_and_stays_a_probability():
+    looks = (64, 96, 192, 256)
+    for index in range(4):
+        found = [repeated_p(p, looks, index) for p in (0.0, 1e-12, 1e-4, 0.01, 0.5, 1.0)]
+        assert found == sorted(found)
+        assert 0 < found[0] <= found[-1] == 1

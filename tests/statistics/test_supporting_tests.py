@@ -15,6 +15,8 @@ from lab.statistics.distributions import (
     permutation_p_values,
 )
 from lab.statistics.logrank import Weight, logrank, max_combo_p
+from lab.statistics.logrank import permutation_p as logrank_permutation_p
+from lab.statistics.relabelling import of_members
 from lab.statistics.tables import Table
 from lab.statistics.win_ratio import win_ratio
 
@@ -67,14 +69,11 @@ def test_gehan_and_strata_against_statsmodels(weight):
 def test_max_combo_finds_a_crossing_that_the_logrank_misses():
     early, late = np.array([20, 2, 2, 2, 14, 0]), np.array([2, 12, 12, 12, 2, 0])
     crossing = Table(early, late)
-    assert max_combo_p(crossing, np.random.default_rng(0)) < 0.01
+    assert max_combo_p(crossing, of_members(crossing, 1_999, np.random.default_rng(0))) < 0.01
     rejected = [
-        max_combo_p(
-            Table(*np.random.default_rng(seed).multinomial(40, np.full(6, 1 / 6), 2)),
-            np.random.default_rng(seed),
-        )
-        <= 0.05
+        max_combo_p(table, of_members(table, 1_999, np.random.default_rng(seed))) <= 0.05
         for seed in range(200)
+        for table in [Table(*np.random.default_rng(seed).multinomial(40, np.full(6, 1 / 6), 2))]
     ]
     assert np.mean(rejected) <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 
@@ -110,7 +109,7 @@ def test_permutation_of_distances_against_scipy():
         alternative="greater",
         rng=np.random.default_rng(0),
     ).pvalue
-    found = permutation_p_values(table, np.random.default_rng(1))[0]
+    found = permutation_p_values(table, of_members(table, 1_999, np.random.default_rng(1)))[0]
     assert found == pytest.approx(wanted, abs=3 * 2 * (wanted * (1 - wanted) / 1_999) ** 0.5)
 
 
@@ -165,10 +164,12 @@ def test_win_ratio_interval_covers():
 @pytest.mark.parametrize("first", [[0, 0], [3, 0], [0, 3], [2, 1]], ids=str)
 @pytest.mark.parametrize("second", [[0, 0], [4, 0], [0, 4]], ids=str)
 def test_degenerate_tables_have_an_answer(first, second):
-    table, generator = Table(np.array(first), np.array(second)), np.random.default_rng(0)
+    table = Table(np.array(first), np.array(second))
+    relabelled = of_members(table, 99, np.random.default_rng(0))
     for weight in Weight:
         assert 0 <= logrank(table, weight=weight).p_value <= 1
-    found = [max_combo_p(table, generator), *permutation_p_values(table, generator)]
+        assert 0 < logrank_permutation_p(table, relabelled, weight) <= 1
+    found = [max_combo_p(table, relabelled), *permutation_p_values(table, relabelled)]
     placed = win.placement(table.first, table.second)
     found.append(float(win.equivalence_p_value(placed, 0.1)))
     assert all(0 <= one <= 1 for one in found)

@@ -67,6 +67,19 @@ def test_slope_is_that_of_a_generalised_linear_model():
     assert found.lack_of_fit_p_value == pytest.approx(math.erfc(math.sqrt(misfit / 2)), rel=1e-5)
 
 
+def test_the_last_to_reach_leave_the_slope_as_it_is():
+    """Where everybody reached, the last time fits any slope: it tells nothing of it."""
+    whole = [np.array([9, 5, 3, 1, 0]), np.array([4, 6, 5, 3, 0]), np.array([2, 4, 7, 5, 0])]
+    found = hazard_slope(whole, [1.0, 2.0, 3.0], 0.95)
+    # All that were left at the last time have been seen not to have reached before it: as never.
+    cut = [np.append(one[:3], one[3:].sum()) for one in whole]
+    wanted = hazard_slope(cut, [1.0, 2.0, 3.0], 0.95)
+    assert found.slope.upper < 0
+    assert found.slope.estimate == pytest.approx(wanted.slope.estimate, rel=1e-9)
+    assert found.slope.lower == pytest.approx(wanted.slope.lower, rel=1e-9)
+    assert found.lack_of_fit_p_value == pytest.approx(wanted.lack_of_fit_p_value, rel=1e-6)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "cohorts",

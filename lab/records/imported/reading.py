@@ -125,7 +125,8 @@ def _table(path: Path) -> pa.Table:
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pa.parquet.read_table(path)
-        return _csv(path)
+        table = _csv(path)
+        return table.rename_columns([name.strip() for name in table.column_names])
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8") from error
     except (OSError, pa.ArrowException) as error:
@@ -176,13 +177,14 @@ def _steps(
         text = _as_text(file, column, name)
         absent = pc.is_in(text, pa.array(_MISSING))
         numbers = _numbers(file, pc.if_else(absent, "nan", text), name)
-    whole = np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers))
+    # Beyond 2**53 floats hold no longer every whole number.
+    whole = (numbers >= 0) & (numbers <= 2**53) & (numbers == np.floor(numbers))
     bad = np.flatnonzero(kept & ~whole)
     if len(bad):
         found = column[int(bad[0])].as_py()
         raise UsageError(
             f"{file.at(int(bad[0]))}: {name} is {found!r}; it must be a whole number of training "
-            "steps, 0 or more"
+            "steps, from 0 to 2**53"
         )
     return np.where(whole, numbers, 0).astype(np.int64)
 
@@ -243,10 +245,23 @@ def _parameters(
 ) -> npt.NDArray[np.float64] | None:
     if "parameters" not in table.column_names:
         return None
-    return _values(file, table["parameters"], "parameters")[0][kept]
+    values, given = _values(file, table["parameters"], "parameters")
+    bad = np.flatnonzero(kept & given & ~((values > 0) & (values == np.floor(values))))
+    if len(bad):
+        found = table["parameters"][int(bad[0])].as_py()
+        raise UsageError(
+            f"{file.at(int(bad[0]))}: parameters is {found!r}; it must be a whole number above 0, "
+            "or empty where nobody counted them"
+        )
+    return values[kept]
 
 
 def _missing(source: Source, names: Sequence[str], what: str) -> UsageError:
+    if len(names) == 1 and any(stop in names[0] for stop in (";", "\t", "|")):
+        return UsageError(
+            f"{source.path}, row 1 is the one column {names[0]!r}; columns must be separated by "
+            "commas: save it as CSV with commas"
+        )
     remedy = f"pass --columns={what}=NAME"
     if what == "cohort":
         remedy += f", or name the whole file: NAME={source.path}"
