@@ -1,0 +1,175 @@
+"""The lab from Python: a race of networks, your own or the lab's, on your data or any TFDS set.
+
+    import flax.linen as nn
+    from lab.api import own_model, own_task, race
+
+    result = race(
+        {"small": own_model(UNet, width=8), "large": own_model(UNet, width=16)},
+        own_task(cells),                      # a function that gives an OwnTask
+        target=("iou", 0.7),
+        members=64,
+        out="runs/cells",
+    )
+    print(result.answer)
+
+A class or a function is named by its module, so that the run folder says how to run it again; what
+a notebook or a script defines itself is found while that runs. Importing this module imports JAX.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.data.own import OwnTask, resolve_task
+from lab.errors import UsageError
+from lab.races import open_data, race_study
+from lab.specs import (
+    AdamSpec,
+    AnyDataSpec,
+    CohortSpec,
+    ModelSpec,
+    OptimizerSpec,
+    OwnModelSpec,
+    RecipeSpec,
+    SequentialSpec,
+    TargetSpec,
+    cohort_seeds,
+    default_looks,
+)
+from lab.studies import Say, run_study
+from lab.training.compilation import use_compilation_cache, use_deterministic_operations
+from lab.training.devices import use_all_cores
+
+__all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
+
+_PLAIN = RecipeSpec()
+
+
+class Result(NamedTuple):
+    """What came of a race: one plain sentence, all of verdict.json, and the run folder."""
+
+    answer: str
+    verdict: Mapping[str, Any]
+    folder: Path
+
+
+def own_model(cls: type, **kwargs: Any) -> OwnModelSpec:
+    """A linen or nnx class of your own, and what it is constructed with (numbers, strings, lists).
+
+    UsageError where an argument cannot be written down as JSON.
+    """
+    return OwnModelSpec(_path(cls), _as_json(cls, kwargs))
+
+
+def own_task(function: Callable[..., OwnTask], **kwargs: Any) -> AnyDataSpec:
+    """A task of your own: a function that gives an `OwnTask`, and its arguments."""
+    return resolve_task(_path(function), _as_json(function, kwargs))
+
+
+def race(
+    models: Mapping[str, ModelSpec],
+    task: AnyDataSpec,
+    *,
+    target: tuple[str, float] | TargetSpec,
+    out: str | Path,
+    members: int = 64,
+    optimizer: OptimizerSpec | None = None,
+    recipe: RecipeSpec = _PLAIN,
+    batch_size: int = 16,
+    budget_steps: int = 2000,
+    eval_every: int = 20,
+    seed: int = 0,
+    sequential: bool = False,
+    lanes: int | None = None,
+    data_dir: str | Path | None = None,
+    say: Say = print,
+) -> Result:
+    """Trains `members` of each network and says which converges first; goes on where `out` stands.
+
+    Args:
+        models: a name for each network and its spec: `own_model(...)`, or one of `lab.specs`.
+        task: `own_task(...)`, or a `lab.specs.DataSpec` of any TFDS set.
+        target: a metric and the threshold that counts as converged, held for two evaluations in a
+            row; a `TargetSpec` says more.
+        out: the run folder; report.html in it shows the evidence.
+        optimizer: Adam at 0.003 by default, for all networks alike.
+        sequential: members are added until the answer is clear, `members` at most.
+        lanes: members trained at once; None is as many as fit.
+        say: prints a line; `lambda *_, **__: None` for silence.
+
+    Raises:
+        UsageError: what was asked breaks a rule, which it names, with the remedy.
+    """
+    _prepare(say)
+    named, data = open_data(task, None if data_dir is None else Path(data_dir))
+    cohorts = [
+        CohortSpec(
+            name=name,
+            data=named,
+            model=model,
+            optimizer=optimizer or AdamSpec(0.003),
+            target=_target(target, named),
+            batch_size=batch_size,
+            budget_steps=budget_steps,
+            eval_every=eval_every,
+            members=members,
+            seed=own_seed,
+            recipe=recipe,
+        )
+        for (name, model), own_seed in zip(
+            models.items(), cohort_seeds(seed, len(models)), strict=True
+        )
+    ]
+    looks = SequentialSpec(default_looks(members)) if sequential else None
+    study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
+    verdict = run_study(study, {named: data}, folder, lanes=lanes, command=_command(), say=say)
+    return Result(verdict["answer"], verdict, folder)
+
+
+def _prepare(say: Say) -> None:
+    """Settings of the process; a notebook in which JAX has begun already keeps its devices."""
+    with contextlib.suppress(RuntimeError):
+        use_all_cores()
+    use_deterministic_operations()
+    if warning := use_compilation_cache():
+        say(f"warning: {warning}")
+
+
+def _target(target: tuple[str, float] | TargetSpec, data: AnyDataSpec) -> TargetSpec:
+    if isinstance(target, TargetSpec):
+        return target
+    name, threshold = target
+    known = {metric.value: metric for metric in data.metrics}
+    if name not in known:
+        raise UsageError(
+            f"target is about {name!r}; measured are {', '.join(known)}: name one of them"
+        )
+    return TargetSpec(known[name], (threshold,))
+
+
+def _path(thing: type | Callable[..., Any]) -> str:
+    """`package.module:Name`, by which a run folder finds it again."""
+    if "<" in thing.__qualname__:
+        raise UsageError(
+            f"{thing.__qualname__} is defined within a function, where nobody finds it again: "
+            "define it in a module, or in a notebook's cell"
+        )
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+def _as_json(thing: type | Callable[..., Any], kwargs: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(kwargs)
+    except TypeError as error:
+        raise UsageError(
+            f"an argument of {thing.__qualname__} cannot be written down ({error}): pass numbers, "
+            "strings, booleans and lists"
+        ) from None
+
+
+def _command() -> str:
+    """What environment.json says the session was started by."""
+    return f"lab.api.race in {sys.argv[0] or 'a notebook'}"
