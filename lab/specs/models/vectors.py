@@ -41,7 +41,7 @@ class DeepLinearSpec(Family):
     """
 
     width: int
-    depth: int
+    depth: int = 2
 
     drops_out: ClassVar[bool] = False
 
