@@ -97,7 +97,9 @@ MODELS = st.one_of(
     st.builds(DeepLinearSpec, width=COUNT, depth=COUNT),
     st.builds(ResNetSpec, width=COUNT, blocks=COUNT, stochastic_depth=SHARE, **DIALS),
     st.builds(ResNetSpec, width=COUNT, skips=st.just(False)),
-    st.builds(MobileNetSpec, width=POSITIVE, depth=POSITIVE, stochastic_depth=SHARE, **DIALS),
+    st.builds(
+        MobileNetSpec, width=POSITIVE, depth=st.floats(0.3, 9), stochastic_depth=SHARE, **DIALS
+    ),
     st.builds(LSTMSpec, width=COUNT, depth=COUNT, tied=st.booleans()),
     attending(TransformerSpec, tied=st.booleans()),
     attending(ViTSpec, patch=COUNT),
@@ -313,6 +315,11 @@ REFUSED = {
         lambda: ResNetSpec(stochastic_depth=math.nan),
         "stochastic_depth is nan",
         "another --stochastic_depth",
+    ),
+    "stochastic depth of single blocks": (
+        lambda: MobileNetSpec(1.0, 0.25, stochastic_depth=0.1),
+        "with depth 0.25 no stage has a second block",
+        "--depth above 0.25",
     ),
     "stochastic depth of a plain net": (
         lambda: ResNetSpec(skips=False, stochastic_depth=0.1),

@@ -30,7 +30,7 @@ def build_net(
 ) -> nn.Module:
     """The module of `spec` for images of shape (H, W, C) or tokens of shape (T,).
 
-    `weights` gives the U-Net's channel counts.
+    `weights` gives the U-Net's channel counts. ValueError for a spec that no twin was written of.
     """
     match spec:
         case MLPSpec():

@@ -42,7 +42,7 @@ FAMILIES: dict[str, tuple[ModelSpec, Signature]] = {
     "cnn": (CNNSpec(8, 2, Activation.GELU, GROUP, skips=True), IMAGES),
     "deep linear": (DeepLinearSpec(8, 2), VECTORS),
     "resnet": (ResNetSpec(4, 1, Activation.TANH, LAYER, stochastic_depth=0.5), IMAGES),
-    "mobilenet": (MobileNetSpec(0.1, 0.3, 2, stochastic_depth=0.3), IMAGES),
+    "mobilenet": (MobileNetSpec(0.1, 1.0, 2, stochastic_depth=0.3), IMAGES),
     "unet": (UNetSpec(0.3, 2, 2), PIXELS),
     "plain unet": (PlainUNetSpec(4, 2), PIXELS),
     "vit": (ViTSpec(8, 1, 2, 2, 2, stochastic_depth=0.4), IMAGES),
@@ -50,6 +50,9 @@ FAMILIES: dict[str, tuple[ModelSpec, Signature]] = {
     "lstm": (LSTMSpec(8, 2, tied=True), TEXT),
     "lstm of one answer": (LSTMSpec(8), ONE_ANSWER),
 }
+
+FEW_STAGES = ((16, 1, 1), (24, 2, 2))
+"""Of a MobileNet: each kind of block once, to be patched in where it must compile soon."""
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))
 

@@ -10,7 +10,7 @@ from lab.specs.models.family import (
     require_several_units,
     require_something_to_skip,
 )
-from lab.specs.rules import require_positive
+from lab.specs.rules import require, require_positive
 from lab.words import Activation, Normalisation
 
 
@@ -71,6 +71,13 @@ class MobileNetSpec(ResidualFamily):
     def __post_init__(self) -> None:
         require_positive(self, "width", "depth", "expansion")
         require_branches_to_drop(self)
+        # The longest stage has 4 blocks, and the first of a stage adds nothing.
+        require(
+            self.stochastic_depth == 0 or self.depth > 0.25,
+            f"stochastic_depth is {self.stochastic_depth}, and with depth {self.depth} no stage "
+            "has a second block, which could be dropped: drop --stochastic_depth, or pass a "
+            "--depth above 0.25",
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
