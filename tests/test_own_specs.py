@@ -89,7 +89,8 @@ REFUSED = {
     ),
     "no function": (
         lambda: OwnTaskSpec("cells:"),
-        "task is 'cells:'; it must name a function of a module: pass --task=package.module:function",
+        "task is 'cells:'; it must name a function of a module: pass "
+        "--task=package.module:function",
     ),
     "no JSON": (
         lambda: OwnModelSpec("a:B", "{width: 8}"),
