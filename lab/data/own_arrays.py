@@ -82,9 +82,10 @@ def count_classes(
 def _array(what: str, given: Any) -> np.ndarray:
     try:
         array = np.asarray(given)
-    except ValueError as error:  # Rows of different lengths.
+    except ValueError as error:
         raise UsageError(
-            f"{what} are no array ({error}); examples must have one shape: pad or resize them"
+            f"{what} are a {type(given).__name__} of rows that differ in shape; all examples must "
+            "have one: pad or resize them"
         ) from error
     if array.ndim == 0 or array.dtype.kind not in "biuf":
         raise UsageError(

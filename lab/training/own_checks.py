@@ -23,6 +23,12 @@ from lab.user_code import explained
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 """Where in memory something lies, which a jaxpr tells of some functions."""
 
+_RUN_ONCE: dict[str, int | bool] = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
+"""What runs but once is compiled in a hurry: a U-Net's step in 2 seconds of a CPU's, not in 6."""
+
 
 def check_own(cohort: CohortSpec, data: DataArrays) -> None:
     """Refuses a model or a task of a user's own that cannot be trained, before it is planned.
@@ -170,14 +176,14 @@ def _require_a_sound_start(
 ) -> None:
     """Member 0's first loss and gradients are finite; else says where they first are not."""
     member: Member = make_member(cohort, problem, None)
-    state = jax.jit(member.init)(jnp.int32(0))
+    state = jax.jit(member.init, compiler_options=_RUN_ONCE)(jnp.int32(0))
     inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
 
     def loss(params: Any) -> jax.Array:
         outputs, _ = network.train(params, state.model_state, inputs, noise)
         return problem.objective.loss(outputs, batch.targets)
 
-    value, gradients = jax.jit(jax.value_and_grad(loss))(state.params)
+    value, gradients = jax.jit(jax.value_and_grad(loss), compiler_options=_RUN_ONCE)(state.params)
     if not np.isfinite(value):
         seen = network.activations(state.params, state.model_state, inputs, noise)
         layers = [name for name, one in _in_order(seen) if not _finite(one)]
@@ -215,9 +221,11 @@ def _finite(tree: Any) -> bool:
 
 def _first_batch(cohort: CohortSpec, train: Split, shapes: MemberState) -> Examples:
     """What member 0 sees at its first step, drawn as it will draw it."""
-    zero = jnp.int32(0)
-    start: Any = shapes._replace(member=zero, step=zero)
-    chosen = np.asarray(batch_of(cohort, start, len(train.inputs)))
+
+    def drawn(zero: jax.Array) -> jax.Array:
+        return batch_of(cohort, shapes._replace(member=zero, step=zero), len(train.inputs))
+
+    chosen = np.asarray(jax.jit(drawn, compiler_options=_RUN_ONCE)(jnp.int32(0)))
     return Examples(jnp.asarray(train.inputs[chosen]), jnp.asarray(train.targets[chosen]))
 
 

@@ -19,6 +19,7 @@ from lab.errors import UsageError
 from lab.models import Network, Noise, Signature, build_network, count_parameters
 from lab.models.own import own_network
 from lab.specs import OwnModelSpec
+from lab.training.observation import named
 
 IMAGES, VECTORS = Signature((4, 4, 1), (2,)), Signature((3,), (2,))
 LABELS = jnp.array([0, 1, 1])
@@ -238,6 +239,8 @@ def test_layers_can_be_looked_at(conv: Network, perceptron: Network) -> None:
     assert seen["hidden"]["1"]["__call__"]["0"].shape == (3, 6)
     outputs, _ = perceptron.train(params, state, x, noise)
     assert_array_equal(seen["__call__"]["0"], outputs)
+    names = set(named(1, {"activations": seen}))
+    assert {f"step-000001/activations/{name}" for name in ("logits", "first", "norm")} <= names
     # Dropout was called twice.
     assert set(seen["dropout"]["__call__"]) == {"0", "1"}
 
