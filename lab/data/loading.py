@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.data import preparation, reading
+from lab.data import checks, preparation, reading
 from lab.data.arrays import DataArrays, Source, Split
 from lab.data.difficulty import made_harder
 from lab.data.examples import Decoded, decode
@@ -20,7 +20,7 @@ from lab.data.streaming import Decode, Streamed
 from lab.data.tokens import tokenise
 from lab.errors import UsageError
 from lab.specs import AnyDataSpec, DataSpec, OwnTaskSpec, TextSpec
-from lab.words import Residence, Task
+from lab.words import Residence
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -48,9 +48,7 @@ def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpe
     train, validation = _split_expressions(spec, tuple(builder.info.splits))
     config, asked = builder.info.config_name, spec.name
     name = f"{builder.info.name}/{config}" if config and ":" not in asked else asked
-    named = dataclasses.replace(
-        spec, name=name, train_split=train, validation_split=validation
-    )
+    named = dataclasses.replace(spec, name=name, train_split=train, validation_split=validation)
     if spec.residence is Residence.AUTO and _bytes_needed(builder, named) > MAX_BYTES:
         return dataclasses.replace(named, residence=Residence.STREAM)
     return named
@@ -103,11 +101,11 @@ def load(spec: AnyDataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
         _read_split(builder, spec, features, expression, count, total)
         for expression, count in zip(expressions, read, strict=True)
     )
-    _require_alike(train, validation, spec)
+    checks.require_alike(train, validation, spec)
     for split in (train, validation):
-        _require_values(split, spec, features)
+        checks.require_values(split, spec, features)
     for split in (validation,) if spec.streamed else (train, validation):
-        _require_foreground(split, spec)
+        checks.require_foreground(split, spec)
     data = DataArrays(train, validation, features.classes, features.vocabulary)
     if spec.streamed:
         source = _source(builder, spec, features, expressions[0], counts[0], train)
@@ -214,7 +212,7 @@ def _source(
 
     def decode_sound(number: int, example: Mapping[str, Any]) -> Decoded:
         one, target = decoder(number, example)
-        _require_values(Split(one, target), spec, features)
+        checks.require_values(Split(one, target), spec, features)
         return one, target
 
     return Streamed(
@@ -258,51 +256,4 @@ def _require_memory(spec: DataSpec, total: int, example_bytes: int) -> None:
             f"{what}{spec.name} takes {needed / 2**30:.1f} GiB in memory, more than "
             f"{MAX_BYTES / 2**30:.1f}; pass a smaller --image_size or a part of the set, "
             f"such as {part}"
-        )
-
-
-def _require_alike(train: Split, validation: Split, spec: DataSpec) -> None:
-    if train.inputs.shape[1:] != validation.inputs.shape[1:]:
-        raise UsageError(
-            f"the images of {spec.name} are {train.inputs.shape[1:3]} in one split and "
-            f"{validation.inputs.shape[1:3]} in the other; pass --image_size"
-        )
-
-
-def _require_values(split: Split, spec: DataSpec, features: Features) -> None:
-    """Labels and tokens are within range, and numbers finite; of examples, or of a single one."""
-    if features.inputs is Inputs.TOKENS:
-        _require_range(split.inputs, features.vocabulary, "tokens", spec)
-    if features.inputs is Inputs.VECTOR:
-        _require_finite(split.inputs, "inputs", spec)
-    if spec.task is Task.CLASSIFICATION:
-        _require_range(split.targets, features.classes, "labels", spec)
-    if spec.task is Task.REGRESSION:
-        _require_finite(split.targets, "targets", spec)
-
-
-def _require_foreground(split: Split, spec: DataSpec) -> None:
-    if spec.task is Task.SEGMENTATION and split.targets.min() == split.targets.max():
-        raise UsageError(
-            f"{'every' if split.targets.max() else 'no'} pixel of a split of {spec.name} is "
-            f"foreground, counting the mask values {spec.foreground}; name others with "
-            "--foreground"
-        )
-
-
-def _require_range(values: np.ndarray, count: int, what: str, spec: DataSpec) -> None:
-    low, high = int(values.min()), int(values.max())
-    if not 0 <= low <= high < count:
-        remedy = "choose splits that are labelled" if what == "labels" else "choose another set"
-        raise UsageError(
-            f"the {what} of {spec.name} run from {low} to {high}, but it has {count} "
-            f"{'classes' if what == 'labels' else what}; {remedy}"
-        )
-
-
-def _require_finite(values: np.ndarray, what: str, spec: DataSpec) -> None:
-    if not np.isfinite(values).all():
-        raise UsageError(
-            f"some {what} of {spec.name} are no finite numbers; choose another data set, or splits "
-            "without them"
         )

@@ -17,7 +17,7 @@ def test_a_streamed_run_says_so_and_goes_on_after_a_kill(
     ended = launch("width_race", *STREAMED, f"--out={whole}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     told = " ".join(ended.stdout.split())
-    assert "Training examples are streamed: all members see them in one order" in told
+    assert "Training examples are streamed: all see them in one order" in told
     assert "All members saw the data in one order: nothing is said of any other." in told
     assert "waiting for data" in told
     study = json.loads((whole / "study.json").read_text())
