@@ -7,7 +7,7 @@ from absl import flags
 
 from lab.errors import UsageError
 from lab.specs import DataSpec, DifficultySpec, TextSpec
-from lab.words import Task, Tokens
+from lab.words import Residence, Task, Tokens
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "TFDS data folder; by default $TFDS_DATA_DIR or ~/tensorflow_datasets."
@@ -47,6 +47,13 @@ _INPUT_NOISE = flags.DEFINE_float(
 _DIFFICULTY_SEED = flags.DEFINE_integer(
     "difficulty_seed", 0, "Which examples, labels and noise those draw; the same for all members."
 )
+_RESIDENCE = flags.DEFINE_enum_class(
+    "residence",
+    Residence.AUTO,
+    Residence,
+    "Where the training split lies: on the device, or on disk, from where it is streamed; all "
+    "members then see it in one order, which --cross=order:1 agrees to.",
+)
 _TEXT_FLAGS = ("tokens", "window", "vocabulary")
 
 
@@ -75,6 +82,7 @@ def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> Data
             input_noise=_INPUT_NOISE.value,
             seed=_DIFFICULTY_SEED.value,
         ),
+        residence=_RESIDENCE.value,
     )
 
 

@@ -151,6 +151,7 @@ def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
         cohort.name: {
             "useful_fraction": cohort.useful_fraction,
             "member_steps_per_second": cohort.member_steps_per_second,
+            "data_wait_fraction": cohort.data_seconds / cohort.seconds,
         }
         for cohort in ended
         if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None
@@ -164,9 +165,15 @@ def throughput_lines(ended: Sequence[CohortProgress]) -> list[str]:
         return ["Nothing was left to train."]
     return [
         f"{name}: {100 * one['useful_fraction']:.1f}% of the lane-steps run were members', "
-        f"{one['member_steps_per_second']:,.0f} member-steps a second"
+        f"{one['member_steps_per_second']:,.0f} member-steps a second{_waited(one)}"
         for name, one in known.items()
     ]
+
+
+def _waited(one: Mapping[str, float]) -> str:
+    """Of data that are streamed; others are there."""
+    share = one["data_wait_fraction"]
+    return f", {100 * share:.1f}% of the time spent waiting for data" if share else ""
 
 
 class _Watcher:

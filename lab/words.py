@@ -121,6 +121,17 @@ class Factor(enum.Enum):
     """Which of the training examples a member has at all."""
 
 
+class Residence(enum.Enum):
+    """Where the training examples lie while members train."""
+
+    AUTO = "auto"
+    """On the device, if they fit there."""
+    DEVICE = "device"
+    """On the device, all of them: every member may draw its own."""
+    STREAM = "stream"
+    """On disk: all members are sent the same batches, a few ahead."""
+
+
 class Precision(enum.Enum):
     """What forward and backward passes compute in; parameters are float32 always."""
 

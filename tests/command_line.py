@@ -4,6 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from lab.records.reader import read_records
+
 RACE = (
     "--widths=4,16",
     "--members=22",
@@ -56,3 +60,19 @@ class Race:
     members: int
     folder: Path
     ended: Ended
+
+
+def require_same_records(one: Path, other: Path) -> None:
+    """To the last bit, in members and in curves, and the same verdict."""
+    left, right = read_records(one), read_records(other)
+    assert left.keys() == right.keys()
+    for name, mine in left.items():
+        theirs = right[name]
+        assert mine.outcome == theirs.outcome
+        for field in ("member", "hit", "reached", "ended"):
+            np.testing.assert_array_equal(getattr(mine, field), getattr(theirs, field))
+        np.testing.assert_array_equal(mine.curves.member, theirs.curves.member)
+        np.testing.assert_array_equal(mine.curves.evaluation, theirs.curves.evaluation)
+        for metric, values in mine.curves.metrics.items():
+            np.testing.assert_array_equal(values, theirs.curves.metrics[metric])
+    assert (one / "verdict.json").read_text() == (other / "verdict.json").read_text()

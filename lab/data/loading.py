@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lab.data import preparation, reading
-from lab.data.arrays import DataArrays, Split
+from lab.data import checks, preparation, reading
+from lab.data.arrays import DataArrays, Source, Split
 from lab.data.difficulty import made_harder
 from lab.data.examples import Decoded, decode
 from lab.data.features import Features, Inputs, find_features
 from lab.data.own import load_own
+from lab.data.streaming import Decode, Streamed
 from lab.data.tokens import tokenise
 from lab.errors import UsageError
 from lab.specs import AnyDataSpec, DataSpec, OwnTaskSpec, TextSpec
-from lab.words import Task
+from lab.words import Residence
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 MAX_BYTES = 2**31
-"""The most that both splits may take together; they sit on the device for the whole run."""
+"""The most that may sit on the device for the whole run: both splits, or the validation split
+where training examples are streamed."""
+
+SAMPLE = 64
+"""How many training examples of a streamed set are read beforehand, to know what they are."""
 
 BYTES_A_CHARACTER = 4
 """A token of two bytes, as input and as target."""
@@ -35,20 +41,38 @@ _HELD_OUT = ("train[:85%]", "train[85%:]")
 def name_splits(spec: DataSpec, data_dir: pathlib.Path | None = None) -> DataSpec:
     """The spec with both splits named, also where it left them open; arguments as `load`'s.
 
-    And with the set's config, so that a study means the same set once defaults have changed.
+    And with the set's config, so that a study means the same set once defaults have changed. Where
+    the spec leaves the residence open too, a set that is too large for the device is streamed.
     """
     builder = _open(spec, data_dir)
     train, validation = _split_expressions(spec, tuple(builder.info.splits))
     config, asked = builder.info.config_name, spec.name
     name = f"{builder.info.name}/{config}" if config and ":" not in asked else asked
-    return dataclasses.replace(spec, name=name, train_split=train, validation_split=validation)
+    named = dataclasses.replace(spec, name=name, train_split=train, validation_split=validation)
+    if spec.residence is Residence.AUTO and _bytes_needed(builder, named) > MAX_BYTES:
+        return dataclasses.replace(named, residence=Residence.STREAM)
+    return named
+
+
+def _bytes_needed(builder: tfds.core.DatasetBuilder, spec: DataSpec) -> int:
+    """Of both named splits in memory, by the first example; 0 where `load` says more of it."""
+    if not spec.can_be_streamed:
+        return 0
+    splits = (str(spec.train_split), str(spec.validation_split))
+    try:
+        extents = [part for one in splits for part in reading.split_extents(builder, one)]
+        first, target = next(_decoded(builder, spec, find_features(builder, spec), splits[0]))
+    except UsageError:
+        return 0
+    return sum(end - start for _, start, end in extents) * (first.nbytes + target.nbytes)
 
 
 def load(spec: AnyDataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     """Reads both splits of a set, preparing or downloading it first where it is missing.
 
     With `image_size`, images are squashed to a square (bilinear), and masks with them (nearest).
-    Texts are cut into windows of tokens. All is then made as hard as the spec says.
+    Texts are cut into windows of tokens. All is then made as hard as the spec says. A training
+    split is read now, unless the spec says that it is streamed.
 
     Args:
         spec: which set, and what of it.
@@ -71,14 +95,21 @@ def load(spec: AnyDataSpec, data_dir: pathlib.Path | None = None) -> DataArrays:
     if features.inputs is Inputs.TEXT:
         return made_harder(_read_text(builder, spec, features, expressions), spec)
     counts = [sum(end - start for _, start, end in parts) for parts in extents]
+    total = counts[1] if spec.streamed else sum(counts)
+    read = [min(counts[0], SAMPLE), counts[1]] if spec.streamed else counts
     train, validation = (
-        _read_split(builder, spec, features, expression, count, sum(counts))
-        for expression, count in zip(expressions, counts, strict=True)
+        _read_split(builder, spec, features, expression, count, total)
+        for expression, count in zip(expressions, read, strict=True)
     )
-    _require_alike(train, validation, spec)
+    checks.require_alike(train, validation, spec)
     for split in (train, validation):
-        _require_targets(split, spec, features)
+        checks.require_values(split, spec, features)
+    for split in (validation,) if spec.streamed else (train, validation):
+        checks.require_foreground(split, spec)
     data = DataArrays(train, validation, features.classes, features.vocabulary)
+    if spec.streamed:
+        source = _source(builder, spec, features, expressions[0], counts[0], train)
+        return dataclasses.replace(data, source=source)
     return made_harder(data, spec)
 
 
@@ -141,10 +172,10 @@ def _read_split(
     count: int,
     total: int,
 ) -> Split:
-    """Decodes a split of `count` examples; `total` is that of both splits, for the memory limit."""
+    """Decodes a split's first `count` examples; so many in `total` will lie in memory."""
     if spec.image_size is not None:
         _require_memory(spec, total, spec.image_size**2)
-    examples = _decoded(builder, spec, features, expression)
+    examples = itertools.islice(_decoded(builder, spec, features, expression), count)
     first, target = next(examples)
     _require_memory(spec, total, first.nbytes + target.nbytes)
     inputs = np.empty((count, *first.shape), first.dtype)
@@ -164,70 +195,65 @@ def _decoded(
     builder: tfds.core.DatasetBuilder, spec: DataSpec, features: Features, expression: str
 ) -> Iterator[Decoded]:
     """Each example of a split, as `lab.data.examples.decode` has it."""
+    examples = reading.read_examples(builder, expression, features.names)
+    return itertools.starmap(_decoder(builder, spec, features, expression), enumerate(examples))
+
+
+def _source(
+    builder: tfds.core.DatasetBuilder,
+    spec: DataSpec,
+    features: Features,
+    expression: str,
+    count: int,
+    like: Split,
+) -> Source:
+    """The training split on disk, whose every example is looked at as those read at once are."""
+    decoder = _decoder(builder, spec, features, expression)
+
+    def decode_sound(number: int, example: Mapping[str, Any]) -> Decoded:
+        one, target = decoder(number, example)
+        checks.require_values(Split(one, target), spec, features)
+        return one, target
+
+    return Streamed(
+        reading.by_index(builder, expression, features.names),
+        decode_sound,
+        count,
+        like,
+        reading.split_digest(builder, expression),
+    )
+
+
+def _decoder(
+    builder: tfds.core.DatasetBuilder, spec: DataSpec, features: Features, expression: str
+) -> Decode:
+    """Of the example at a place in the split."""
     channels = None
     if features.inputs is Inputs.IMAGE:
         channels = builder.info.features[features.inputs_name].shape[-1]
-    examples = reading.read_examples(builder, expression, features.names)
-    for number, example in enumerate(examples):
+
+    def decode_one(number: int, example: Mapping[str, Any]) -> Decoded:
         try:
-            yield decode(example, spec, features, channels)
+            return decode(example, spec, features, channels)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"example {number} of {expression} of {spec.name} cannot be decoded ({error}); "
                 "choose another data set or leave that example out of the split"
             ) from error
 
+    return decode_one
+
 
 def _require_memory(spec: DataSpec, total: int, example_bytes: int) -> None:
     needed = total * example_bytes
     if needed > MAX_BYTES:
+        what, part = "", "--train_split=train[:20%]"
+        if spec.streamed:
+            what, part = "the validation split of ", "--validation_split=validation[:10%]"
+        elif spec.can_be_streamed:
+            part += ", or --residence=stream"
         raise UsageError(
-            f"{spec.name} takes {needed / 2**30:.1f} GiB in memory, more than "
+            f"{what}{spec.name} takes {needed / 2**30:.1f} GiB in memory, more than "
             f"{MAX_BYTES / 2**30:.1f}; pass a smaller --image_size or a part of the set, "
-            "such as --train_split=train[:20%]"
-        )
-
-
-def _require_alike(train: Split, validation: Split, spec: DataSpec) -> None:
-    if train.inputs.shape[1:] != validation.inputs.shape[1:]:
-        raise UsageError(
-            f"the images of {spec.name} are {train.inputs.shape[1:3]} in one split and "
-            f"{validation.inputs.shape[1:3]} in the other; pass --image_size"
-        )
-
-
-def _require_targets(split: Split, spec: DataSpec, features: Features) -> None:
-    """Labels and tokens are within range, numbers finite; a mask is not the same everywhere."""
-    if features.inputs is Inputs.TOKENS:
-        _require_range(split.inputs, features.vocabulary, "tokens", spec)
-    if features.inputs is Inputs.VECTOR:
-        _require_finite(split.inputs, "inputs", spec)
-    match spec.task:
-        case Task.CLASSIFICATION:
-            _require_range(split.targets, features.classes, "labels", spec)
-        case Task.REGRESSION:
-            _require_finite(split.targets, "targets", spec)
-        case Task.SEGMENTATION if split.targets.min() == split.targets.max():
-            raise UsageError(
-                f"{'every' if split.targets.max() else 'no'} pixel of a split of {spec.name} is "
-                f"foreground, counting the mask values {spec.foreground}; name others with "
-                "--foreground"
-            )
-
-
-def _require_range(values: np.ndarray, count: int, what: str, spec: DataSpec) -> None:
-    low, high = int(values.min()), int(values.max())
-    if not 0 <= low <= high < count:
-        remedy = "choose splits that are labelled" if what == "labels" else "choose another set"
-        raise UsageError(
-            f"the {what} of {spec.name} run from {low} to {high}, but it has {count} "
-            f"{'classes' if what == 'labels' else what}; {remedy}"
-        )
-
-
-def _require_finite(values: np.ndarray, what: str, spec: DataSpec) -> None:
-    if not np.isfinite(values).all():
-        raise UsageError(
-            f"some {what} of {spec.name} are no finite numbers; choose another data set, or splits "
-            "without them"
+            f"such as {part}"
         )

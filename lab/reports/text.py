@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.quantities import flops
-from lab.reports import captions, formatting, recipes
+from lab.reports import captions, explanations, formatting, recipes
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.verdicts.clocks import last_start
@@ -56,6 +56,9 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
         )
     if document.get("trend"):
         parts.append(_wrap(trend(document["trend"])))
+    one_order = Modifier.ONE_DATA_ORDER.value
+    if any(one_order in one.get("modifiers", ()) for one in document["contrasts"]):
+        parts.append(_wrap(explanations.MODIFIERS[one_order]))
     if document["contrasts"]:
         parts.append(_wrap(READING))
     return "\n\n".join(parts)
@@ -70,6 +73,7 @@ def _data(data: AnyDataSpec) -> str:
     return (
         f"{data.name} ({data.task.value}{size}); trained on {data.train_split or 'its train split'}"
         f", measured on {data.validation_split or 'its validation split, else the end of train'}"
+        f"{'. Training examples are streamed: all see them in one order' if data.streamed else ''}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.specs.data import DataSpec
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
 from lab.specs.own import AnyDataSpec, OwnModelSpec, OwnTaskSpec
@@ -110,6 +111,17 @@ class CohortSpec:
             self.seeds.split is None or self.train_share < 1,
             "split is crossed, but all members have all training examples: drop it from --cross, "
             "or pass --train_share=0.9",
+        )
+        streamed = isinstance(self.data, DataSpec) and self.data.streamed
+        require(
+            not streamed or self.seeds.order == 1,
+            f"{self.data.name} is streamed, so all members see it in one order, and verdicts hold "
+            "for that order alone: pass --cross=order:1, or a part of the set that fits the device",
+        )
+        require(
+            not streamed or self.train_share == 1,
+            f"train_share is {self.train_share}, but members share batches that are streamed: drop "
+            "--train_share",
         )
         require(
             self.seeds.dropout is None or self.draws,

@@ -5,7 +5,7 @@ import dataclasses
 from lab.specs.difficulty import DifficultySpec
 from lab.specs.rules import require, require_positive
 from lab.specs.text import TextSpec
-from lab.words import TASK_METRICS, Metric, Task
+from lab.words import TASK_METRICS, Metric, Residence, Task
 
 _AS_IT_IS = DifficultySpec()
 
@@ -18,7 +18,8 @@ class DataSpec:
     which must then be the same for all. A split is a TFDS split expression; None takes the set's
     own `train` and `validation`, or holds the last 15% of `train` out where it has no `validation`.
     `foreground` lists the mask values that count as foreground (segmentation only). `text` says how
-    a language is cut into tokens; None is by characters.
+    a language is cut into tokens; None is by characters. `residence` says whether the training
+    split lies on the device or is streamed.
     """
 
     name: str
@@ -29,6 +30,7 @@ class DataSpec:
     foreground: tuple[int, ...] = (1,)
     text: TextSpec | None = None
     difficulty: DifficultySpec = _AS_IT_IS
+    residence: Residence = Residence.AUTO
 
     def __post_init__(self) -> None:
         require(bool(self.name), "the data set's name is empty; pass --dataset=NAME")
@@ -45,6 +47,20 @@ class DataSpec:
             "image_size is given, but a language has no images: drop --image_size",
         )
         self.difficulty.require_for(self.task)
+        require(
+            not self.streamed or self.can_be_streamed,
+            "a text, and data made harder, must be read as a whole: drop --residence=stream",
+        )
+
+    @property
+    def streamed(self) -> bool:
+        """Whether training examples are sent to the device while members train."""
+        return self.residence is Residence.STREAM
+
+    @property
+    def can_be_streamed(self) -> bool:
+        """Whether what is learned from one example says nothing of the others."""
+        return self.task is not Task.LANGUAGE and self.difficulty == _AS_IT_IS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -1,7 +1,8 @@
 """Lanes that refill themselves: a cohort's members through a fixed width of the compiled program.
 
 A lane holds one member. When that member ends, the lane takes the next from its block's queue
-within the same program, so no member waits for the slowest and the host is never asked.
+within the same program, so no member waits for the slowest and the host is never asked. Only where
+members share batches that are streamed do they begin together, once all before them have ended.
 
 Lanes stand in blocks. The lanes of a block are mapped together; the blocks of a device run one
 after another, and a block whose members have all ended is passed over. Each block's step stands
@@ -22,7 +23,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, SingleDev
 
 from lab.specs import CohortSpec
 from lab.training.member import Member, MemberInfo, MemberState
-from lab.training.resident import Resident
+from lab.training.resident import Resident, Window
 
 AXIS = "blocks"
 T = TypeVar("T")
@@ -127,8 +128,9 @@ def make_lanes(
     def shard(lanes: Lanes, data: Resident, first: jax.Array) -> tuple[Lanes, Trace]:
         """The blocks of one device, from number `first` on."""
         once = _evaluation(member, cohort, layout.blocks, data)
+        opens_E = _opens(data, evaluations)
         ends, trace = jax.lax.map(
-            lambda block: jax.lax.scan(once, block, length=evaluations),
+            lambda block: jax.lax.scan(once, block, opens_E, length=evaluations),
             _Block(
                 number=first + jnp.arange(blocks, dtype=jnp.int32),
                 states=_apart(lanes.states, blocks),
@@ -181,15 +183,17 @@ def make_lanes(
 
 def _evaluation(
     member: Member, cohort: CohortSpec, blocks: int, data: Resident
-) -> Callable[[_Block, None], tuple[_Block, Trace]]:
+) -> Callable[[_Block, jax.Array | None], tuple[_Block, Trace]]:
     """One evaluation of a block: free lanes are filled, all train, and are measured."""
 
-    def refill(block: _Block) -> _Block:
+    def refill(block: _Block, opens: jax.Array | None) -> _Block:
         """Free lanes take the next members of the block's queue, in lane order."""
         free_W = ~block.active_W
         ranks_W = block.taken + jnp.cumsum(free_W, dtype=jnp.int32) - 1
         next_W = ranks_W * blocks + block.number
         takes_W = free_W & (next_W < cohort.members)
+        if opens is not None:
+            takes_W &= opens
 
         def renew(states: MemberState) -> MemberState:
             fresh = jax.vmap(member.init)(next_W)
@@ -218,13 +222,23 @@ def _evaluation(
         _, shape = jax.eval_shape(train_and_evaluate, states)
         return states, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
 
-    def once(block: _Block, _: None) -> tuple[_Block, Trace]:
-        block = refill(block)
+    def once(block: _Block, opens: jax.Array | None) -> tuple[_Block, Trace]:
+        block = refill(block, opens)
         states, info = jax.lax.cond(block.active_W.any(), train_and_evaluate, rest, block.states)
         after = block._replace(states=states, active_W=block.active_W & ~info.ended)
         return after, Trace(info, block.active_W)
 
     return once
+
+
+def _opens(data: Resident, evaluations: int) -> jax.Array | None:
+    """Bool [E]: at which evaluations free lanes are filled; None is at any.
+
+    Members that share batches begin with the first of them.
+    """
+    if not isinstance(data.train, Window):
+        return None
+    return (data.train.first == 0) & (jnp.arange(evaluations) == 0)
 
 
 def _like(mask_W: jax.Array, leaf: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.objectives import Sums
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.problem import Problem
-from lab.training.resident import Chunks, Examples, to_inputs
+from lab.training.resident import Chunks, Examples, Window, to_inputs
 from lab.words import Factor, Metric, Outcome
 
 
@@ -65,11 +65,11 @@ class Member(NamedTuple):
     """A step draws a batch and learns from it; an evaluation gives the state, and what it saw."""
 
     init: Callable[[jax.Array], MemberState]
-    draw: Callable[[MemberState, Examples], Examples]
+    draw: Callable[[MemberState, Examples | Window], Examples]
     learn: Callable[[MemberState, Examples], MemberState]
     evaluate: Callable[[MemberState, Chunks], tuple[MemberState, MemberInfo]]
 
-    def step(self, state: MemberState, train: Examples) -> MemberState:
+    def step(self, state: MemberState, train: Examples | Window) -> MemberState:
         """One training step."""
         return self.learn(state, self.draw(state, train))
 
@@ -115,7 +115,9 @@ def make_member(
             value += state.hyperparameters.label_smoothing * task.smoothing(outputs, batch.targets)
         return value, model_state
 
-    def draw(state: MemberState, train: Examples) -> Examples:
+    def draw(state: MemberState, train: Examples | Window) -> Examples:
+        if isinstance(train, Window):
+            return train.batch(state.step)
         batch = batch_of(cohort, state, len(train.inputs))
         return Examples(train.inputs[batch], train.targets[batch])
 

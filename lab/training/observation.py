@@ -14,7 +14,7 @@ from lab.specs import CohortSpec
 from lab.training.forward import make_forward
 from lab.training.member import Member, MemberState, batch_of, noise_of
 from lab.training.problem import Problem
-from lab.training.resident import Examples, to_inputs
+from lab.training.resident import Examples, Window, to_inputs
 
 
 class Value(enum.Enum):
@@ -29,7 +29,7 @@ class Value(enum.Enum):
     OPTIMIZER = "optimizer"
 
 
-Observe = Callable[[MemberState, Examples], dict[str, Any]]
+Observe = Callable[[MemberState, Examples | Window], dict[str, Any]]
 
 
 def make_observe(
@@ -60,13 +60,18 @@ def make_observe(
         inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
         return network.activations(state.params, state.model_state, inputs, noise)
 
-    def observe(state: MemberState, train: Examples) -> dict[str, Any]:
+    def drawn(state: MemberState, train: Examples | Window) -> jax.Array:
+        if isinstance(train, Window):
+            return train.indices[state.step - train.first]
+        return batch_of(cohort, state, len(train.inputs))
+
+    def observe(state: MemberState, train: Examples | Window) -> dict[str, Any]:
         batch = member.draw(state, train)
         found: dict[str, Any] = {}
         if {Value.LOSS, Value.GRADIENTS} & set(values):
             found["loss"], found["gradients"] = jax.value_and_grad(loss)(state.params, state, batch)
         if Value.BATCH in values:
-            found["batch"] = batch_of(cohort, state, len(train.inputs))
+            found["batch"] = drawn(state, train)
         if Value.PARAMS in values:
             found["params"] = state.params
         if Value.UPDATES in values:

@@ -23,6 +23,7 @@ from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
 from lab.training.problem import make_problem
 from lab.training.resident import chunk_shapes
+from lab.training.streaming import most_evaluations
 from lab.training.tuning import choose_layout
 
 FLOPS_PER_SECOND = {"cpu": 3e10}
@@ -201,12 +202,15 @@ def _first_facts(
         cohorts=cohorts,
     )
     layout = choice.layout
+    evaluations = evaluations_per_dispatch(cohort, layout.lanes, cost.flops)
+    if data.source is not None:
+        evaluations = min(evaluations, most_evaluations(cohort, data.train))
     return {
         "flops_per_step": cost.flops,
         "lanes": layout.lanes,
         "lane_width": layout.width,
         "lane_width_chosen": choice.reason.value,
-        "evaluations_per_dispatch": evaluations_per_dispatch(cohort, layout.lanes, cost.flops),
+        "evaluations_per_dispatch": evaluations,
         "operations": operations,
         "compiler_options": options,
     }
@@ -289,4 +293,6 @@ def _digest(data: DataArrays) -> str:
     for split in (data.train, data.validation):
         digest.update(split.inputs.tobytes())
         digest.update(split.targets.tobytes())
+    if data.source is not None:
+        digest.update(data.source.digest.encode())
     return digest.hexdigest()

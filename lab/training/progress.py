@@ -27,6 +27,7 @@ class CohortProgress:
     evaluations_before: int
     lane_evaluations: int
     seconds: float
+    data_seconds: float  # of these: what the devices waited for data that are streamed
     budget_evaluations: int
     eval_every: int
 
@@ -87,6 +88,7 @@ class Tally:
         self._evaluations_before = 0
         self._lane_evaluations = 0
         self._seconds = 0.0
+        self.data_seconds = 0.0
 
     def recall(
         self, member: np.ndarray, outcomes: Sequence[Outcome], evaluations: np.ndarray
@@ -132,6 +134,7 @@ class Tally:
             evaluations_before=self._evaluations_before,
             lane_evaluations=self._lane_evaluations,
             seconds=self._seconds,
+            data_seconds=self.data_seconds,
             budget_evaluations=self._cohort.evaluations,
             eval_every=self._cohort.eval_every,
         )

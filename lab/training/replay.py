@@ -10,6 +10,7 @@ A member's bits depend on its address and on the width of its block alone, so it
 block of the recorded width, in its first lane; whoever comes after it in the queue fills the rest.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lab.data.arrays import DataArrays
 from lab.data.loading import load
 from lab.errors import UsageError
 from lab.ops import chosen_here, recorded
@@ -32,7 +34,8 @@ from lab.training.member import MemberInfo, MemberState
 from lab.training.observation import Observe, Value, make_observe, named
 from lab.training.planning import BITS_DEPEND_ON, CohortPlan, other_bits, plan_study
 from lab.training.problem import make_problem
-from lab.training.resident import Resident, make_resident
+from lab.training.resident import make_resident
+from lab.training.streaming import Feed
 from lab.words import Outcome
 
 
@@ -100,16 +103,16 @@ def replay(
         if steps
         else None
     )
-    follower = _Follower(plan, make_resident(data), member, observe)
     infos, kept = [], {}
-    for evaluation in range(record.evaluations):
-        first = evaluation * spec.eval_every
-        wanted = [step for step in steps if first <= step < first + spec.eval_every]
-        info, found = follower.advance(first, wanted)
-        infos.append(info)
-        kept.update(found)
-        if info.ended:
-            break
+    with contextlib.closing(_Follower(plan, data, member, observe)) as follower:
+        for evaluation in range(record.evaluations):
+            first = evaluation * spec.eval_every
+            wanted = [step for step in steps if first <= step < first + spec.eval_every]
+            info, found = follower.advance(first, wanted)
+            infos.append(info)
+            kept.update(found)
+            if info.ended:
+                break
     agreeing, difference = compare(spec, record, infos)
     return Replay(
         cohort=cohort,
@@ -128,11 +131,16 @@ class _Follower:
     """The member in lane 0, evaluation by evaluation."""
 
     def __init__(
-        self, plan: CohortPlan, data: Resident, member: int, observe: Observe | None
+        self, plan: CohortPlan, data: DataArrays, member: int, observe: Observe | None
     ) -> None:
         devices = jax.devices()[:1]
         width = plan.layout.width
-        self._data = jax.device_put(data, replicated(devices))
+        self._data = jax.device_put(make_resident(data), replicated(devices))
+        self._feed = None
+        if data.source is not None:
+            steps = plan.cohort.eval_every
+            self._feed = Feed(plan.cohort, data.source, self._data, steps, devices)
+            self._data = self._feed.at(0)
         program: LaneProgram = make_lanes(
             plan.member, plan.cohort, Layout(1, width), 1, devices, plan.compiler_options
         )
@@ -151,10 +159,17 @@ class _Follower:
         self, first: int, wanted: Sequence[int]
     ) -> tuple[MemberInfo, dict[str, np.ndarray]]:
         """The next evaluation, and the values of the steps wanted; `first` is the step now."""
+        if self._feed is not None:
+            self._data = self._feed.at(first)
         before = self._init() if first == 0 and wanted else self._lanes.states
         self._lanes, trace = self._advance(self._lanes, self._data)
         info: MemberInfo = jax.tree.map(lambda leaf: leaf[0, 0], jax.device_get(trace.info))
         return info, self._look(before, first, wanted) if wanted else {}
+
+    def close(self) -> None:
+        """No more data are read."""
+        if self._feed is not None:
+            self._feed.close()
 
     def _look(
         self, states: MemberState, first: int, wanted: Sequence[int]

@@ -1,4 +1,4 @@
-"""Data on the device for the whole run, in its storage type."""
+"""Data on the device, in its storage type: for the whole run, or for the steps of a dispatch."""
 
 import math
 from typing import Any, NamedTuple
@@ -19,6 +19,20 @@ class Examples(NamedTuple):
     targets: jax.Array
 
 
+class Window(NamedTuple):
+    """The batches of S steps, which all members take together; batch b of every step."""
+
+    first: jax.Array  # int32 []: the step of the first
+    indices: jax.Array  # int32 [S, B]: which examples these are
+    inputs: jax.Array  # [S, B, ...]
+    targets: jax.Array
+
+    def batch(self, step: jax.Array) -> Examples:
+        """Of one of these steps."""
+        row = step - self.first
+        return Examples(self.inputs[row], self.targets[row])
+
+
 class Chunks(NamedTuple):
     """A whole split in equal chunks [chunks, B, ...]; `weights` is 0 on padding, else 1."""
 
@@ -30,7 +44,7 @@ class Chunks(NamedTuple):
 class Resident(NamedTuple):
     """What a compiled program reads."""
 
-    train: Examples
+    train: Examples | Window
     validation: Chunks
 
 

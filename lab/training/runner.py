@@ -1,34 +1,34 @@
 """The one impure loop: dispatches lanes, reads their traces one dispatch behind, writes records."""
 
-import collections
 import concurrent.futures
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
-import numpy as np
 
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.records.parts import each_part
-from lab.records.schema import MEMBERS, curves_table, members_table
+from lab.records.schema import MEMBERS
 from lab.records.store import RunFolder
 from lab.specs import AnyDataSpec
-from lab.training.checkpoints import Checkpoints, Warn
-from lab.training.lanes import Lanes, Trace, make_lanes, replicated
-from lab.training.member import outcome_of
+from lab.training.checkpoints import Warn
+from lab.training.cohort_run import CohortRun
+from lab.training.lanes import replicated
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
-from lab.training.tuning import Need, require_memory
+from lab.training.tuning import require_memory
 from lab.words import Outcome
 
 CHECKPOINT_SECONDS = 30.0
 SECONDS_BETWEEN_LOOKS = 0.2
 """How soon a wish to stop is seen while a dispatch is under way."""
 
+T = TypeVar("T")
 Watch = Callable[[tuple[CohortProgress, ...]], None]
 Stop = contextlib.AbstractContextManager[Callable[[], bool]]
 """While it lasts, what it gives says whether the run was asked to stop."""
@@ -70,8 +70,12 @@ def run(
     with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
         runs = list(
             pool.map(
-                lambda plan: _CohortRun(
-                    plan, residents[_place(plan)], folder, tallies[plan.cohort.name]
+                lambda plan: CohortRun(
+                    plan,
+                    residents[_place(plan)],
+                    data[plan.cohort.data].source,
+                    folder,
+                    tallies[plan.cohort.name],
                 ),
                 open_plans,
             )
@@ -140,7 +144,7 @@ def _memory_explained() -> Iterator[None]:
 
 
 def _take_turns(
-    runs: Sequence["_CohortRun"],
+    runs: Sequence[CohortRun],
     checkpoint_seconds: float,
     asked: Callable[[], bool],
     settled: Callable[[], bool],
@@ -152,9 +156,9 @@ def _take_turns(
     try:
         while active := [one for one in runs if not one.done]:
             for cohort_run in active:
-                trace = cohort_run.dispatch()
+                trace = cohort_run.dispatch(_waited(cohort_run.data, waiting, asked))
                 if trace is not None:
-                    arrived = _fetch(trace, waiting, asked)
+                    arrived = _waited(functools.partial(jax.device_get, trace), waiting, asked)
                     now = time.monotonic()
                     cohort_run.record(arrived, now - fetched)
                     report()
@@ -169,9 +173,11 @@ def _take_turns(
         waiting.shutdown(wait=False)
 
 
-def _fetch(trace: Trace, waiting: concurrent.futures.Executor, asked: Callable[[], bool]) -> Trace:
+def _waited(
+    call: Callable[[], T], waiting: concurrent.futures.Executor, asked: Callable[[], bool]
+) -> T:
     """Waits in another thread, for a wait inside JAX lets no signal through."""
-    arriving = waiting.submit(jax.device_get, trace)
+    arriving = waiting.submit(call)
     while True:
         if asked():
             raise Stopped
@@ -208,98 +214,3 @@ class _Settled:
             if self._looks is not None and self._looks.settled(look):
                 return True
         return False
-
-
-class _CohortRun:
-    """One cohort under way: lanes on the device, and traces that are not yet read."""
-
-    def __init__(self, plan: CohortPlan, data: Resident, folder: RunFolder, tally: Tally) -> None:
-        """Compiles; `start` comes next, once all cohorts are known to fit."""
-        self._cohort = plan.cohort
-        self._folder = folder
-        self._tally = tally
-        self._program = make_lanes(
-            plan.member,
-            plan.cohort,
-            plan.layout,
-            plan.evaluations_per_dispatch,
-            plan.devices,
-            plan.compiler_options,
-        )
-        self._data = data
-        compiled = self._program.compile(data)
-        held = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
-        self.need = Need(plan.cohort, plan.layout, plan.devices, compiled.memory, held)
-        self._advance = compiled.advance
-        self._checkpoints: Checkpoints | None = None
-        self._flying: collections.deque[tuple[Lanes, Trace]] = collections.deque()
-
-    def start(self, warn: Warn) -> None:
-        """Makes the lanes, or goes on from the latest checkpoint where there is one."""
-        self._checkpoints = Checkpoints(self._folder.paths.checkpoints(self._cohort.name))
-        # What follows from all that is recorded, and how many dispatches that is.
-        self._dispatches, self._recorded = self._checkpoints.restore(self._program, warn) or (
-            0,
-            self._program.empty(),
-        )
-        self._latest = self._recorded
-
-    @property
-    def done(self) -> bool:
-        return self._tally.progress.done
-
-    def dispatch(self) -> Trace | None:
-        """Starts the next dispatch; gives the one before it, which the device works at, if any."""
-        self._latest, trace = self._advance(self._latest, self._data)
-        self._flying.append((self._latest, trace))
-        return self._flying[0][1] if len(self._flying) > 1 else None
-
-    def record(self, trace: Trace, seconds: float) -> None:
-        """Records what the oldest dispatch under way has brought, and `seconds` it took."""
-        lanes, _ = self._flying.popleft()
-        self._record(trace, self._dispatches, seconds)
-        self._dispatches, self._recorded = self._dispatches + 1, lanes
-
-    def checkpoint(self) -> None:
-        """Saves the lanes that follow from what is recorded; the device works on meanwhile."""
-        if self._checkpoints is not None and not self.done:
-            self._checkpoints.save(self._dispatches, self._recorded)
-
-    def close(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.close()
-
-    def _record(self, trace: Trace, dispatch: int, seconds: float) -> None:
-        info, active = trace.info, np.asarray(trace.active)
-        if not active.any() and not self.done:
-            checkpoints = self._folder.paths.checkpoints(self._cohort.name)
-            raise UsageError(
-                f"cohort {self._cohort.name!r} lacks records that its checkpoint takes for "
-                f"written: delete {checkpoints} to train those members again, or "
-                "pass another --out"
-            )
-        ended = active & np.asarray(info.ended)
-        outcomes = [
-            outcome_of(reached_K, diverged)
-            for reached_K, diverged in zip(info.reached_K[ended], info.diverged[ended], strict=True)
-        ]
-        curves = curves_table(
-            self._cohort,
-            member=info.member[active],
-            evaluation=info.evaluation[active],
-            metrics={
-                metric: info.metrics_M[active][:, index]
-                for index, metric in enumerate(self._cohort.metrics)
-            },
-        )
-        members = members_table(
-            self._cohort,
-            member=info.member[ended],
-            outcome=outcomes,
-            hit=info.hit_K[ended],
-            reached=info.reached_K[ended],
-            ended=info.evaluation[ended],
-            diverged_at_step=info.diverged_at[ended],
-        )
-        self._folder.append(self._cohort.name, dispatch, members, curves)
-        self._tally.add(np.asarray(info.member)[ended], outcomes, active, ended, seconds)

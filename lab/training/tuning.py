@@ -198,6 +198,7 @@ class Need:
     devices: Sequence[jax.Device]
     stats: Any
     data_bytes: int  # on each device
+    ahead_bytes: int = 0  # of data that will lie on each device besides
 
     @property
     def states(self) -> int:
@@ -210,8 +211,8 @@ class Need:
         return self.stats.temp_size_in_bytes
 
     @property
-    def code(self) -> int:
-        return self.stats.generated_code_size_in_bytes
+    def fixed(self) -> int:
+        return self.stats.generated_code_size_in_bytes + self.ahead_bytes
 
 
 def require_memory(needs: Sequence[Need]) -> None:
@@ -231,7 +232,7 @@ def require_memory(needs: Sequence[Need]) -> None:
             continue
         shares = [(need, len(set(group) & set(need.devices))) for need in known]
         shares = [(need, count) for need, count in shares if count]
-        needed = sum((one.states + one.working + one.code) * count for one, count in shares)
+        needed = sum((one.states + one.working + one.fixed) * count for one, count in shares)
         if needed > free:
             refusals.append((_fitting(shares, free), needed, free))
     if refusals:
@@ -242,7 +243,7 @@ def require_memory(needs: Sequence[Need]) -> None:
 
 def _fitting(shares: Sequence[tuple[Need, int]], free: int) -> int:
     """The lanes that each of these cohorts may have, by what each takes on so many devices."""
-    left = free - sum(one.code * count for one, count in shares)
+    left = free - sum(one.fixed * count for one, count in shares)
     working = sum(one.working * count for one, count in shares)
     a_lane = sum(one.states * count / one.layout.lanes for one, count in shares)
     # All blocks of a device work in the same place, so fewer lanes in blocks as wide need as much.

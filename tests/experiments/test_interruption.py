@@ -8,28 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from command_line import Launch, Race
-
-from lab.records.reader import read_records
-
-
-def require_same_records(one: Path, other: Path) -> None:
-    """To the last bit, in members and in curves, and the same verdict."""
-    left, right = read_records(one), read_records(other)
-    assert left.keys() == right.keys()
-    for name, mine in left.items():
-        theirs = right[name]
-        assert mine.outcome == theirs.outcome
-        for field in ("member", "hit", "reached", "ended"):
-            np.testing.assert_array_equal(getattr(mine, field), getattr(theirs, field))
-        np.testing.assert_array_equal(mine.curves.member, theirs.curves.member)
-        np.testing.assert_array_equal(mine.curves.evaluation, theirs.curves.evaluation)
-        for metric, values in mine.curves.metrics.items():
-            np.testing.assert_array_equal(values, theirs.curves.metrics[metric])
-    assert (one / "verdict.json").read_text() == (other / "verdict.json").read_text()
-
+from command_line import Launch, Race, require_same_records
 
 # Places and counts of launcher.py: one kill after another, then the run is let finish.
 KILLS = {

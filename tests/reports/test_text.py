@@ -23,6 +23,7 @@ from lab.specs import (
     MLPSpec,
     OptimizerSpec,
     RecipeSpec,
+    SeedsSpec,
     SGDSpec,
     TargetSpec,
     UNetSpec,
@@ -31,7 +32,7 @@ from lab.specs import (
 from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.document import to_json
 from lab.verdicts.judge import judge
-from lab.words import Clock, Hyperparameter, Metric, Precision, Rule, Task
+from lab.words import Clock, Hyperparameter, Metric, Precision, Residence, Rule, Task
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +158,23 @@ def test_closing_gives_answer_and_tables(told):
         assert word in closing
     assert "not finished" not in closing
     assert max(map(len, closing.splitlines())) <= 100
+
+
+def test_one_data_order_is_told_before_and_after(told):
+    asked, records, document = told
+    data = dataclasses.replace(asked.cohorts[0].data, residence=Residence.STREAM)
+    shared = [
+        dataclasses.replace(one, data=data, seed=8, seeds=SeedsSpec(order=1))
+        for one in asked.cohorts
+    ]
+    streamed = dataclasses.replace(asked, cohorts=tuple(shared))
+    said = "streamed: all see them in one order"
+    assert said in " ".join(text.opening(streamed, {}).split())
+    assert said not in " ".join(text.opening(asked, {}).split())
+    marked = [one | {"modifiers": ["one data order"]} for one in document["contrasts"]]
+    closing = " ".join(text.closing(records, document | {"contrasts": marked}).split())
+    assert "All members saw the data in one order" in closing
+    assert "in one order" not in text.closing(records, document)
 
 
 def test_unfinished_run_says_so(make_run):

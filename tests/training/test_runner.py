@@ -22,7 +22,7 @@ from lab.records.parts import RecordConflict
 from lab.records.reader import read_cohort
 from lab.records.store import RunFolder
 from lab.specs import StudySpec
-from lab.training import runner, tuning
+from lab.training import cohort_run, runner, tuning
 from lab.training.checkpoints import Checkpoints
 from lab.training.lanes import Layout
 from lab.training.member import outcome_of
@@ -137,7 +137,7 @@ def test_a_finished_run_computes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     plans, seen = two_plans(), []
     go(tmp_path / "run", plans)
     before = {file: file.read_bytes() for file in (tmp_path / "run/cohorts").rglob("*.parquet")}
-    monkeypatch.setattr(runner, "make_lanes", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(cohort_run, "make_lanes", lambda *_: pytest.fail("compiled again"))
     go(tmp_path / "run", plans, seen.append)
     assert {file: file.read_bytes() for file in before} == before
     assert [cohort.done for cohort in seen[-1]] == [True, True]
