@@ -9,6 +9,7 @@ from lab.specs.comparison import Comparison, ContrastSpec, Margins
 from lab.specs.data import DataSpec
 from lab.specs.difficulty import DifficultySpec
 from lab.specs.imported import ImportedSpec
+from lab.specs.initial import InitialSpec, SourceSpec
 from lab.specs.models import (
     CNNSpec,
     DeepLinearSpec,
@@ -68,6 +69,7 @@ __all__ = [
     "DeepLinearSpec",
     "DifficultySpec",
     "ImportedSpec",
+    "InitialSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",
     "LionSpec",
@@ -87,6 +89,7 @@ __all__ = [
     "ScheduleSpec",
     "SeedsSpec",
     "SequentialSpec",
+    "SourceSpec",
     "StepSchedule",
     "StudySpec",
     "TargetSpec",
