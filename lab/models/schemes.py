@@ -5,6 +5,7 @@ Biases, and the scales of normalisation, are left as the network makes them: at 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -82,27 +83,36 @@ def deviation(spec: InitialSpec, path: str, shape: Shape, gain: float = 1.0) -> 
 def redrawn(spec: InitialSpec, params: Any, key: jax.Array) -> Any:
     """`params` with every tensor that a scheme is about drawn by it.
 
-    Normal draws are cut off at two deviations, which is made up for. One draw is sliced into all
-    tensors, because compiling a draw of its own for each takes XLA longer than the training step.
+    Normal draws are cut off at two deviations, which is made up for; where they are made orthogonal
+    they are whole. One draw is sliced into all tensors, because compiling a draw of its own for
+    each takes XLA longer than the training step.
     """
     drawn = {path: leaf for path, leaf in named(params).items() if is_drawn(path, leaf.shape)}
     total = sum(math.prod(leaf.shape) for leaf in drawn.values())
-    orthogonal = spec.scheme is Scheme.ORTHOGONAL
-    draws = (
-        jax.random.normal(key, (total,))
-        if orthogonal
-        else jax.random.truncated_normal(key, -2.0, 2.0, (total,)) / CUT_OFF_DEVIATION
+    if spec.scheme is Scheme.ORTHOGONAL:
+        matrices = [
+            own.reshape(_as_matrix(path, drawn[path].shape))
+            for path, own in _sliced(jax.random.normal(key, (total,)), drawn).items()
+        ]
+        values = dict(zip(drawn, _orthogonal(matrices), strict=True))
+    else:
+        draws = jax.random.truncated_normal(key, -2.0, 2.0, (total,)) / CUT_OFF_DEVIATION
+        values = {
+            path: own * deviation(spec, path, drawn[path].shape)
+            for path, own in _sliced(draws, drawn).items()
+        }
+    return renamed(
+        params,
+        {path: values[path].reshape(leaf.shape).astype(leaf.dtype) for path, leaf in drawn.items()},
     )
-    values, used = {}, 0
-    for path, leaf in drawn.items():
+
+
+def _sliced(draws: jax.Array, tensors: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    found, used = {}, 0
+    for path, leaf in tensors.items():
         size = math.prod(leaf.shape)
-        own, used = draws[used : used + size], used + size
-        if orthogonal:
-            value = _orthogonal(own.reshape(_as_matrix(path, leaf.shape))).reshape(leaf.shape)
-        else:
-            value = own.reshape(leaf.shape) * deviation(spec, path, leaf.shape)
-        values[path] = value.astype(leaf.dtype)
-    return renamed(params, values)
+        found[path], used = draws[used : used + size], used + size
+    return found
 
 
 def _as_matrix(path: str, shape: Shape) -> tuple[int, int]:
@@ -110,13 +120,33 @@ def _as_matrix(path: str, shape: Shape) -> tuple[int, int]:
     return math.prod(shape[:reads]), math.prod(shape[reads:])
 
 
-def _orthogonal(normal_RxC: jax.Array) -> jax.Array:
-    """An orthogonal matrix from a normal one, uniform over all (Mezzadri 2007, section 5).
+def _orthogonal(matrices: Sequence[jax.Array]) -> list[jax.Array]:
+    """Orthogonal matrices from normal ones, uniform over all such (Saxe et al. 2014).
 
-    Columns are orthonormal, or rows where there are fewer of them. Saxe et al. 2014.
+    Columns are orthonormal, or rows where there are fewer of them: by Gram and Schmidt, twice over
+    for the sake of rounding (Giraud et al. 2005), which gives the one QR decomposition whose R has
+    a positive diagonal (Mezzadri 2007, section 5). One loop goes through the vectors of all, for a
+    loop each takes XLA long to compile. XLA's own QR hands LAPACK to the pool of threads that waits
+    for it: with 2 cores, mapped over 2 members, 8 of them side by side came to a halt.
     """
-    rows, columns = normal_RxC.shape
-    tall = normal_RxC if rows >= columns else normal_RxC.T
-    q, r = jnp.linalg.qr(tall)
-    q = q * jnp.sign(jnp.diagonal(r))[None]
-    return q if rows >= columns else q.T
+    wide = [one.T if one.shape[0] > one.shape[1] else one for one in matrices]
+    most, longest = (max(one.shape[axis] for one in wide) for axis in (0, 1))
+    vectors_SxN = jnp.concatenate(
+        [jnp.pad(one, ((0, 0), (0, longest - one.shape[1]))) for one in wide]
+    )
+    numbers_S = jnp.concatenate([jnp.arange(len(one), dtype=jnp.int32) for one in wide])
+
+    def add(basis_KxN: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        number, vector_N = one
+        before_K = jnp.arange(most, dtype=jnp.int32) < number  # The rest is another matrix's.
+        for _ in range(2):
+            vector_N = vector_N - jnp.where(before_K, basis_KxN @ vector_N, 0.0) @ basis_KxN
+        vector_N = vector_N / jnp.sqrt(jnp.sum(vector_N**2))
+        return basis_KxN.at[number].set(vector_N), vector_N
+
+    _, vectors_SxN = jax.lax.scan(add, jnp.zeros((most, longest)), (numbers_S, vectors_SxN))
+    found, used = [], 0
+    for one, matrix in zip(wide, matrices, strict=True):
+        own, used = vectors_SxN[used : used + len(one), : one.shape[1]], used + len(one)
+        found.append(own.T if matrix.shape[0] > matrix.shape[1] else own)
+    return found
