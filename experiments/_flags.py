@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from experiments import _data, _training
+from experiments import _data, _initial, _training
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.specs import (
@@ -78,6 +78,7 @@ _TRAIN_SHARE = flags.DEFINE_float(
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
 flags.adopt_module_key_flags(_data)
+flags.adopt_module_key_flags(_initial)
 flags.adopt_module_key_flags(_training)
 
 MOST_MEMBERS = 1024
@@ -182,6 +183,7 @@ def cohort_spec(
         precision=_training.precision(),
         seeds=crossed(),
         train_share=_TRAIN_SHARE.value,
+        initial=_initial.initial_spec(),
     )
 
 

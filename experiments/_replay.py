@@ -2,10 +2,13 @@
 
     scripts/replay runs/unet_size-1a2b3c4d --cohort=small --member=47
     scripts/replay RUN --cohort=small --member=47 --steps=0,100 --values=gradients --out=FILE.npz
+    scripts/replay RUN --cohort=small --member=47 --weights=FOLDER
 
 Trains one member again, at the recorded lane width, and compares every evaluation and the member's
 row with the record, bit by bit; the run folder is left as it is. With --steps it keeps what was
 asked for as it is before each of those steps, in arrays named as step-000100/gradients/head/kernel.
+With --weights it keeps the weights that it was evaluated with when it reached the target, or at its
+end where it did not, as an Orbax checkpoint: other runs start from it by --pretrained=FOLDER.
 Exit status 0 when all is equal, 1 when anything differs.
 """
 
@@ -24,6 +27,7 @@ from lab.errors import UsageError
 from lab.records.files import write_whole
 from lab.training.observation import Value
 from lab.training.replay import Replay, replay
+from lab.training.weights import require_new, write_checkpoint
 from lab.words import Outcome
 
 T = TypeVar("T")
@@ -41,6 +45,9 @@ _OUT = flags.DEFINE_string(
     "File for the values; by default replay-COHORT-MEMBER.npz, here.",
     allow_override=True,
 )
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, "Folder, a new one, for the member's weights as an Orbax checkpoint."
+)
 flags.declare_key_flag("data_dir")
 flags.declare_key_flag("deterministic")
 
@@ -56,6 +63,7 @@ def main() -> None:
     member = _required("member", _MEMBER.value)
     steps, values = _steps(_STEPS.value), _values(_VALUES.value)
     file = _file(Path(run), cohort, member) if steps else None
+    weights = None if _WEIGHTS.value is None else _new_folder(Path(run), _WEIGHTS.value)
     again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
     print(told(again), flush=True)
     if again.difference is not None:
@@ -65,6 +73,9 @@ def main() -> None:
         np.savez(buffer, allow_pickle=False, **again.values)
         write_whole(file, buffer.getvalue())
         print(f"{len(again.values)} arrays of {len(steps)} steps: {file}")
+    if weights is not None and again.weights is not None:
+        write_checkpoint(weights, again.weights)
+        print(f"weights of {len(again.weights.params)} tensors: {weights}")
 
 
 def told(again: Replay) -> str:
@@ -110,6 +121,17 @@ def _values(texts: Sequence[str]) -> tuple[Value, ...]:
                 f"values has {text!r}; there are {', '.join(known)}: pass some of them"
             )
     return tuple(known[text.strip()] for text in texts) or tuple(Value)
+
+
+def _new_folder(run: Path, text: str) -> Path:
+    """Seen to be free before anything is trained."""
+    folder = Path(text).expanduser()
+    if run.resolve() in folder.resolve().parents:
+        raise UsageError(
+            f"weights is {folder}, in the run folder, which is left alone: pass another"
+        )
+    require_new(folder)
+    return folder
 
 
 def _file(run: Path, cohort: str, member: int) -> Path:

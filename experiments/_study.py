@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from experiments import _flags
+from experiments import _data, _flags
 from lab.data.arrays import DataArrays
 from lab.specs import AnyDataSpec, StudySpec
 from lab.studies import run_study
@@ -22,6 +22,7 @@ def answer(experiment: str, study: StudySpec, data: Mapping[AnyDataSpec, DataArr
             _flags.out_folder(experiment, fingerprint),
             lanes=_flags.lanes(),
             lane_width=_flags.lane_width(),
+            data_dir=_data.data_dir(),
             command=_flags.command(),
             say=_say,
             stop=_flags.termination_held(),

@@ -30,6 +30,7 @@ from lab.specs import (
     AdamSpec,
     AnyDataSpec,
     CohortSpec,
+    InitialSpec,
     ModelSpec,
     OptimizerSpec,
     OwnModelSpec,
@@ -46,6 +47,7 @@ from lab.training.devices import use_all_cores
 __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
 
 _PLAIN = RecipeSpec()
+_FAMILY = InitialSpec()
 
 
 class Result(NamedTuple):
@@ -78,6 +80,7 @@ def race(
     members: int = 64,
     optimizer: OptimizerSpec | None = None,
     recipe: RecipeSpec = _PLAIN,
+    initial: InitialSpec = _FAMILY,
     batch_size: int = 16,
     budget_steps: int = 2000,
     eval_every: int = 20,
@@ -118,6 +121,7 @@ def race(
             members=members,
             seed=own_seed,
             recipe=recipe,
+            initial=initial,
         )
         for (name, model), own_seed in zip(
             models.items(), cohort_seeds(seed, len(models)), strict=True

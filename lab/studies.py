@@ -19,16 +19,11 @@ from lab.reports import text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
-from lab.training.planning import (
-    FRESH,
-    CohortPlan,
-    has_records,
-    plan_study,
-    require_same_bits,
-    with_records,
-)
+from lab.training.planning import CohortPlan, has_records, plan_study, with_records
 from lab.training.progress import CohortProgress
+from lab.training.rounding import FRESH, require_same_bits
 from lab.training.runner import Looks, Stop, all_done, run
+from lab.training.sources import load_sources
 from lab.verdicts import document
 from lab.verdicts.judge import judge
 from lab.verdicts.looking import at_look, deciding_look
@@ -49,6 +44,7 @@ def run_study(
     *,
     lanes: int | None = None,
     lane_width: int | None = None,
+    data_dir: Path | None = None,
     command: str = "",
     say: Say = print,
     stop: Stop | None = None,
@@ -56,6 +52,7 @@ def run_study(
     """Declares, trains, judges, reports; the verdict as it stands in `root`/verdict.json.
 
     A folder that holds the same study is gone on with. `lanes` and `lane_width` None mean auto;
+    `data_dir` is where the data of an earlier run lie, if a cohort starts from a member of one;
     `command` is what environment.json says the session was started by.
 
     Raises:
@@ -65,7 +62,8 @@ def run_study(
     with RunFolder.open(root, study) as folder:
         known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
         before = with_records(folder.paths, known.get("cohorts", {}))
-        plans = plan_study(study, data, lanes, lane_width, before)
+        sources = load_sources(study, folder.paths, before, data_dir)
+        plans = plan_study(study, data, lanes, lane_width, before, sources)
         finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
         if not finished:
             fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)

@@ -158,6 +158,43 @@ class Normalisation(enum.Enum):
     GROUP = "group"
 
 
+class Scheme(enum.Enum):
+    """How weights are drawn before training."""
+
+    FAMILY = "family"
+    """As the network's family, or the user's own module, draws them."""
+    HE = "he"
+    GLOROT = "glorot"
+    LECUN = "lecun"
+    ORTHOGONAL = "orthogonal"
+    TRUNCATED_NORMAL = "truncated_normal"
+
+    @property
+    def label(self) -> str:
+        """As it stands in a sentence."""
+        return _SCHEME_LABELS.get(self, self.value.replace("_", " "))
+
+
+_SCHEME_LABELS = {Scheme.HE: "He", Scheme.GLOROT: "Glorot", Scheme.LECUN: "LeCun"}
+
+
+class Use(enum.Enum):
+    """What is taken from trained weights."""
+
+    PRETRAINED = "pretrained"
+    """The weights themselves."""
+    MATCHED = "matched"
+    """Each tensor's mean and variance alone."""
+
+
+class Parametrisation(enum.Enum):
+    """How the draws and the learning rate of each tensor follow the width."""
+
+    STANDARD = "standard"
+    MUP = "mup"
+    """The maximal update parametrisation (Yang et al. 2022)."""
+
+
 class Hyperparameter(enum.Enum):
     """What may differ between the members of a cohort; named as the field that declares it."""
 

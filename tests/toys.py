@@ -163,7 +163,7 @@ def descent_member(cohort: CohortSpec) -> Member:
         )
         return state._replace(detection=detection), info
 
-    return Member(init, draw, learn, evaluate)
+    return Member(init, draw, learn, evaluate, lambda state: (state.params, state.model_state))
 
 
 @dataclasses.dataclass(frozen=True)

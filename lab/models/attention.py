@@ -6,6 +6,7 @@ learners", section 2.3; dropout is of section 5.4 of the first.
 """
 
 import functools
+import math
 
 import flax.linen as nn
 import jax
@@ -18,13 +19,14 @@ from lab.specs import TransformerSpec, ViTSpec
 
 
 class Attention(nn.Module):
-    """Each position sees all. Scores are divided by the heads' width to the `attention_power`.
+    """Each position sees all.
 
-    One half is the paper's; Yang et al. 2022, "Tensor programs V", definition 4.1, has 1.
+    Scores are divided by the root of a head's width; under muP by that width, relative to
+    `base_head`, a head's at the base width (Yang et al. 2022, "Tensor programs V", definition 4.1).
     """
 
     heads: int
-    attention_power: float = 0.5
+    base_head: float | None = None
     causal: bool = False
 
     @nn.compact
@@ -36,7 +38,9 @@ class Attention(nn.Module):
         projected = projected.reshape(b, t, 3, self.heads, d // self.heads)
         q_BxTxHxK, k_BxTxHxK, v_BxTxHxK = jnp.moveaxis(projected, 2, 0)
         scores_BxHxTxS = jnp.einsum("bthk,bshk->bhts", q_BxTxHxK, k_BxTxHxK)
-        scores_BxHxTxS = scores_BxHxTxS / (d // self.heads) ** self.attention_power
+        head = d // self.heads
+        divisor = math.sqrt(head) if self.base_head is None else head / math.sqrt(self.base_head)
+        scores_BxHxTxS = scores_BxHxTxS / divisor
         if self.causal:
             seen_TxS = jnp.tril(jnp.ones((t, t), jnp.bool_))
             scores_BxHxTxS = jnp.where(seen_TxS[None, None], scores_BxHxTxS, -jnp.inf)
@@ -56,7 +60,7 @@ class Block(nn.Module):
 
     spec: TransformerSpec | ViTSpec
     attention: type[Attention]
-    attention_power: float
+    base_head: float | None
     stochastic_depth: float
 
     @nn.compact
@@ -73,7 +77,7 @@ class Block(nn.Module):
                 return branch_BxTxD
             return x_BxTxD + drop_branch(self, branch_BxTxD, self.stochastic_depth, train)
 
-        attention = self.attention(spec.heads, self.attention_power)
+        attention = self.attention(spec.heads, self.base_head)
         x_BxTxD = added(x_BxTxD, attention(norm(x_BxTxD)))
         hidden = activation(spec.activation)(nn.Dense(spec.expansion * width)(norm(x_BxTxD)))
         return added(x_BxTxD, nn.Dense(width)(hidden))

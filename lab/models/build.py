@@ -38,19 +38,22 @@ from lab.specs import (
 from lab.words import Activation, Normalisation
 
 
-def build_network(spec: ModelSpec, signature: Signature, attention_power: float = 0.5) -> Network:
+def build_network(spec: ModelSpec, signature: Signature, base_head: float | None = None) -> Network:
     """The network of `spec`; UsageError unless it can read and say what the signature asks.
 
-    Attention scores are divided by the width of a head to the `attention_power`, but a user's own.
+    With `base_head`, the width of an attention head at muP's base width, attention is muP's, but in
+    a user's own model, which has its own.
     """
     if isinstance(spec, OwnModelSpec):
         return own_network(spec, signature)
     require_fitting(spec, signature)
-    module = build_module(spec, signature, attention_power)
+    module = build_module(spec, signature, base_head)
     return linen_network(module, signature, initial_gain(spec), spec.draws)
 
 
-def build_module(spec: FamilySpec, signature: Signature, attention_power: float = 0.5) -> nn.Module:
+def build_module(
+    spec: FamilySpec, signature: Signature, base_head: float | None = None
+) -> nn.Module:
     """The module of one of the lab's own families."""
     answers, vocabulary, dense = signature.answers, signature.vocabulary, signature.dense
     match spec:
@@ -69,9 +72,9 @@ def build_module(spec: FamilySpec, signature: Signature, attention_power: float 
         case MobileNetSpec():
             return MobileNet(spec, answers)
         case ViTSpec():
-            return ViT(spec, answers, attention_power)
+            return ViT(spec, answers, base_head)
         case TransformerSpec():
-            return Transformer(spec, vocabulary, answers, dense, attention_power)
+            return Transformer(spec, vocabulary, answers, dense, base_head)
         case LSTMSpec():
             return LSTM(spec, vocabulary, answers, dense)
         case _:

@@ -8,11 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-# Standard deviation of a standard normal cut off at two, by which its draws are divided.
-_CUT_OFF_DEVIATION = 0.87962566103423978
-
-_VECTORS = ("embedding", "positions")
-"""Tables that hold a vector a row."""
+from lab.models.schemes import CUT_OFF_DEVIATION, TABLES
 
 
 def initialise(
@@ -28,9 +24,9 @@ def initialise(
     """
     shapes = jax.eval_shape(functools.partial(module.init, train=True), key, example)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    drawn = ("kernel", *_VECTORS)
+    drawn = ("kernel", *TABLES)
     total = sum(math.prod(leaf.shape) for path, leaf in leaves if _name(path) in drawn)
-    draws = jax.random.truncated_normal(key, -2.0, 2.0, (total,)) / _CUT_OFF_DEVIATION
+    draws = jax.random.truncated_normal(key, -2.0, 2.0, (total,)) / CUT_OFF_DEVIATION
     values, used = [], 0
     for path, leaf in leaves:
         match _name(path):
@@ -38,7 +34,7 @@ def initialise(
                 size = math.prod(leaf.shape)
                 deviation = (
                     1 / math.sqrt(leaf.shape[-1])
-                    if name in _VECTORS
+                    if name in TABLES
                     else math.sqrt(gain / math.prod(leaf.shape[:-1]))
                 )
                 values.append(draws[used : used + size].reshape(leaf.shape) * deviation)

@@ -19,7 +19,7 @@ class Transformer(nn.Module):
     vocabulary: int
     answers: int
     every_position: bool = True
-    attention_power: float = 0.5
+    base_head: float | None = None
 
     @nn.compact
     def __call__(
@@ -35,7 +35,7 @@ class Transformer(nn.Module):
         embed = nn.Embed(self.vocabulary, spec.width)
         x_BxTxD = drop(self, embed(tokens_BxT) + positions_TxD[None], dropout)
         for rate in branch_rates(spec.stochastic_depth, spec.depth):
-            block = Block(spec, CausalAttention, self.attention_power, rate)
+            block = Block(spec, CausalAttention, self.base_head, rate)
             x_BxTxD = block(x_BxTxD, train=train, dropout=dropout)
         x = normalised(x_BxTxD, spec.normalisation, train=train)
         x = x if self.every_position else x[:, -1]

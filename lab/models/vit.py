@@ -18,7 +18,7 @@ class ViT(nn.Module):
 
     spec: ViTSpec
     classes: int
-    attention_power: float = 0.5
+    base_head: float | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool, dropout: jax.Array | None = None) -> jax.Array:
@@ -34,6 +34,6 @@ class ViT(nn.Module):
         positions_TxD = self.param("positions", nn.initializers.normal(spec.width**-0.5), shape)
         x_BxTxD = drop(self, x_BxTxD + positions_TxD[None], dropout)
         for rate in branch_rates(spec.stochastic_depth, spec.depth):
-            block = Block(spec, Attention, self.attention_power, rate)
+            block = Block(spec, Attention, self.base_head, rate)
             x_BxTxD = block(x_BxTxD, train=train, dropout=dropout)
         return nn.Dense(self.classes)(normalised(x_BxTxD, spec.normalisation, train=train).mean(1))

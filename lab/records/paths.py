@@ -58,3 +58,7 @@ class RunPaths:
     def checkpoints(self, name: str) -> Path:
         """Folder of one cohort's checkpoints."""
         return self.cohort(name) / "checkpoints"
+
+    def initial(self, name: str) -> Path:
+        """The trained weights that one cohort starts from, where it does."""
+        return self.cohort(name) / "initial.npz"

@@ -10,6 +10,7 @@ from lab.specs import (
     CohortSpec,
     ConstantSchedule,
     CosineSchedule,
+    InitialSpec,
     InverseSquareRootSchedule,
     LAMBSpec,
     LionSpec,
@@ -23,7 +24,7 @@ from lab.specs import (
     SGDSpec,
     StepSchedule,
 )
-from lab.words import Hyperparameter, Precision
+from lab.words import Hyperparameter, Parametrisation, Precision, Scheme, Use
 
 
 def recipe(cohort: CohortSpec) -> str:
@@ -41,6 +42,7 @@ def recipe(cohort: CohortSpec) -> str:
         *_schedule(cohort.recipe.schedule),
         *precision,
         *divergence,
+        *_initial(cohort.initial),
     ]
     return ", ".join(parts)
 
@@ -85,3 +87,31 @@ def _schedule(spec: ScheduleSpec) -> list[str]:
             return [f"rate down with the inverse square root of steps (timescale {timescale})"]
         case _:
             assert_never(spec)
+
+
+def _initial(spec: InitialSpec) -> list[str]:
+    """What of it is not the family's own."""
+    parts = []
+    if spec.source is not None:
+        told = "from" if spec.use is Use.PRETRAINED else "with mean and variance of"
+        member = (
+            "" if spec.source.cohort is None else f"{spec.source.cohort} {spec.source.member} of "
+        )
+        fresh = f", {_listed(spec.fresh)} drawn anew" if spec.fresh else ""
+        parts.append(f"weights {told} {member}{spec.source.folder}{fresh}")
+    if spec.scheme is not Scheme.FAMILY:
+        deviation = "" if spec.deviation is None else f" of deviation {spec.deviation:g}"
+        parts.append(f"{spec.scheme.label} draws{deviation}")
+    if spec.zero_branches:
+        parts.append("residual branches from 0")
+    if spec.zero:
+        parts.append(f"{_listed(spec.zero)} from 0")
+    if spec.frozen:
+        parts.append(f"{_listed(spec.frozen)} frozen")
+    if spec.parametrisation is Parametrisation.MUP:
+        parts.append(f"muP from width {spec.base_width:g}")
+    return parts
+
+
+def _listed(patterns: tuple[str, ...]) -> str:
+    return " and ".join(patterns)

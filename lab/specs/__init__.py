@@ -9,6 +9,7 @@ from lab.specs.comparison import Comparison, ContrastSpec, Margins
 from lab.specs.data import DataSpec
 from lab.specs.difficulty import DifficultySpec
 from lab.specs.imported import ImportedSpec
+from lab.specs.initial import InitialSpec, SourceSpec
 from lab.specs.models import (
     CNNSpec,
     DeepLinearSpec,
@@ -76,6 +77,7 @@ __all__ = [
     "DifficultySpec",
     "FamilySpec",
     "ImportedSpec",
+    "InitialSpec",
     "InverseSquareRootSchedule",
     "LAMBSpec",
     "LSTMSpec",
@@ -100,6 +102,7 @@ __all__ = [
     "ScheduleSpec",
     "SeedsSpec",
     "SequentialSpec",
+    "SourceSpec",
     "StepSchedule",
     "StudySpec",
     "TargetSpec",

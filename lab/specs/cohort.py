@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lab.specs.data import DataSpec
+from lab.specs.initial import InitialSpec, at_width, require_optimizer_with_mup
 from lab.specs.models import ModelSpec
 from lab.specs.optimizers import OptimizerSpec, ScheduleFreeSpec
 from lab.specs.own import AnyDataSpec, OwnModelSpec, OwnTaskSpec
@@ -29,6 +30,7 @@ MAX_MEMBERS = 2**30
 
 _PLAIN = RecipeSpec()
 _OWN_SEEDS = SeedsSpec()
+_FAMILY_S_OWN = InitialSpec()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class CohortSpec:
     precision: Precision = Precision.FLOAT32
     seeds: SeedsSpec = _OWN_SEEDS
     train_share: float = 1.0
+    initial: InitialSpec = _FAMILY_S_OWN
 
     def __post_init__(self) -> None:
         require(
@@ -97,6 +100,7 @@ class CohortSpec:
         )
         self._require_a_recipe_that_fits()
         self._require_what_can_vary()
+        self._require_an_initial_state_that_fits()
         every = self.seeds.combinations
         require(
             self.members % every == 0,
@@ -164,6 +168,16 @@ class CohortSpec:
             not averages or not self.model.gathers_statistics,
             f"schedule_free evaluates an average of the weights, but a {type(self.model).__name__} "
             "gathers its batch statistics at others: pass --optimizer=adamw",
+        )
+
+    def _require_an_initial_state_that_fits(self) -> None:
+        if self.initial.base_width is not None:
+            at_width(self.model, self.initial.base_width)
+            require_optimizer_with_mup(self.optimizer)
+        require(
+            self.seeds.init is None or self.initial.draws,
+            "init is crossed, but all weights are those of the source: drop it from --cross, or "
+            "pass --fresh",
         )
 
     def _varies(self, name: str) -> bool:

@@ -31,7 +31,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         """Makes the folder."""
-        _quiet_orbax()
+        quiet_orbax()
         self.folder = folder
         self._saved: int | None = None
         with self._explained("read"):
@@ -169,8 +169,8 @@ def _reason(error: Exception) -> str:
 
 
 @functools.cache
-def _quiet_orbax() -> None:
-    """Keeps its errors off the screen, tracebacks of its threads: all of them are raised too."""
+def quiet_orbax() -> None:
+    """Keeps Orbax's errors off the screen, tracebacks of its threads: all are raised too."""
     logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
     hook = sys.unraisablehook
 

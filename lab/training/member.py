@@ -8,13 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lab.models import Network, Noise, build_network
+from lab.models import Network, Noise
+from lab.models.weights import Weights
 from lab.ops import Choose, chosen_here
 from lab.randomness import Stream, batch_indices, member_key, step_key, subset_indices
 from lab.specs import CohortSpec
 from lab.training.detection import DetectionState, detector
 from lab.training.forward import make_forward
 from lab.training.hyperparameters import Hyperparameters, hyperparameters
+from lab.training.initial import network_of, start_of
 from lab.training.objectives import Sums
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.problem import Problem
@@ -62,12 +64,16 @@ def outcome_of(reached_K: np.ndarray, diverged: np.bool_) -> Outcome:
 
 
 class Member(NamedTuple):
-    """A step draws a batch and learns from it; an evaluation gives the state, and what it saw."""
+    """A step draws a batch and learns from it; an evaluation gives the state, and what it saw.
+
+    `evaluated` are the params and the model state that evaluations are of.
+    """
 
     init: Callable[[jax.Array], MemberState]
     draw: Callable[[MemberState, Examples | Window], Examples]
     learn: Callable[[MemberState, Examples], MemberState]
     evaluate: Callable[[MemberState, Chunks], tuple[MemberState, MemberInfo]]
+    evaluated: Callable[[MemberState], tuple[Any, Any]]
 
     def step(self, state: MemberState, train: Examples | Window) -> MemberState:
         """One training step."""
@@ -75,22 +81,28 @@ class Member(NamedTuple):
 
 
 def make_member(
-    cohort: CohortSpec, problem: Problem, choose: Choose | None = chosen_here
+    cohort: CohortSpec,
+    problem: Problem,
+    choose: Choose | None = chosen_here,
+    source: Weights | None = None,
 ) -> Member:
     """The member of a cohort, on the problem that its data pose.
 
     `choose` gives each operation of the model its form; None leaves the model's own layers.
+    `source` are the trained weights that the cohort starts from, if it does.
     """
     task = problem.objective
-    network = make_forward(build_network(cohort.model, problem.signature), cohort.precision, choose)
-    optimizer = build_optimizer(cohort.optimizer, cohort.recipe)
+    network = make_forward(network_of(cohort, problem.signature), cohort.precision, choose)
+    start = start_of(cohort, problem.signature, source)
+    optimizer = build_optimizer(cohort.optimizer, cohort.recipe, start.rates)
+    trained_of, whole = start.division
     detect = detector(cohort.target)
     target_metric = cohort.metrics.index(cohort.target.metric)
     loss_metric = cohort.metrics.index(Metric.LOSS)
 
     def init(member: jax.Array) -> MemberState:
         key = member_key(cohort.seed, Stream.INIT, cohort.seeds.level(Factor.INIT, member))
-        params, model_state = network.init(key)
+        params, model_state = start.init(key)
         hyper = hyperparameters(cohort, member)
         return MemberState(
             member=member,
@@ -98,7 +110,7 @@ def make_member(
             step=jnp.zeros((), jnp.int32),
             params=params,
             model_state=model_state,
-            opt_state=optimizer.init(params, hyper),
+            opt_state=optimizer.init(trained_of(params), hyper),
             average=None if hyper.ema_decay is None else (params, model_state),
             start_loss=None if cohort.divergence_factor is None else jnp.zeros(()),
             diverged=jnp.zeros((), jnp.bool_),
@@ -106,7 +118,8 @@ def make_member(
             detection=detect.init(),
         )
 
-    def loss(params: Any, state: MemberState, batch: Examples) -> tuple[jax.Array, Any]:
+    def loss(trained: Any, state: MemberState, batch: Examples) -> tuple[jax.Array, Any]:
+        params = whole(trained, state.params)
         inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)
         outputs, model_state = network.train(params, state.model_state, inputs, noise)
         value = task.loss(outputs, batch.targets)
@@ -122,13 +135,15 @@ def make_member(
         return Examples(train.inputs[batch], train.targets[batch])
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
+        trained = trained_of(state.params)
         (value, model_state), gradients = jax.value_and_grad(loss, has_aux=True)(
-            state.params, state, batch
+            trained, state, batch
         )
         hyper = state.hyperparameters
-        params, opt_state = optimizer.update(
-            gradients, state.opt_state, state.params, hyper, state.step
+        trained, opt_state = optimizer.update(
+            gradients, state.opt_state, trained, hyper, state.step
         )
+        params = whole(trained, state.params)
         average, start_loss = state.average, state.start_loss
         if hyper.ema_decay is not None:
             average = averaged(average, (params, model_state), hyper.ema_decay)
@@ -146,10 +161,17 @@ def make_member(
             diverged_at=jnp.where(state.diverged | finite, state.diverged_at, state.step + 1),
         )
 
+    def evaluated(state: MemberState) -> tuple[Any, Any]:
+        if state.average is None:
+            trained, model_state = trained_of(state.params), state.model_state
+            trained = optimizer.evaluated(trained, state.opt_state)
+        else:
+            average, model_state = state.average
+            trained = trained_of(average)
+        return whole(trained, state.params), model_state
+
     def measure(state: MemberState, validation: Chunks) -> jax.Array:
-        params, model_state = optimizer.evaluated(state.params, state.opt_state), state.model_state
-        if state.average is not None:
-            params, model_state = state.average
+        params, model_state = evaluated(state)
 
         def tally(chunk: Chunks) -> Sums:
             outputs = network.evaluate(params, model_state, to_inputs(chunk.inputs))
@@ -187,7 +209,7 @@ def make_member(
         )
         return state, info
 
-    return Member(init, draw, learn, evaluate)
+    return Member(init, draw, learn, evaluate, evaluated)
 
 
 def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise | None:

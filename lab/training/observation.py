@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.models import build_network
 from lab.ops import Choose, chosen_here
 from lab.specs import CohortSpec
 from lab.training.forward import make_forward
+from lab.training.initial import network_of
 from lab.training.member import Member, MemberState, batch_of, noise_of
 from lab.training.problem import Problem
 from lab.training.resident import Examples, Window, to_inputs
@@ -44,7 +44,7 @@ def make_observe(
     Loss and gradients are computed as `make_member` does, beside it; a test holds them together.
     """
     task = problem.objective
-    network = make_forward(build_network(cohort.model, problem.signature), cohort.precision, choose)
+    network = make_forward(network_of(cohort, problem.signature), cohort.precision, choose)
 
     def loss(params: Any, state: MemberState, batch: Examples) -> jax.Array:
         inputs, noise = to_inputs(batch.inputs), noise_of(cohort, network, state)

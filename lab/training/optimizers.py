@@ -1,6 +1,6 @@
 """Optimizer spec to pure functions of one member's parameters and hyperparameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, assert_never
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from optax import contrib
 
+from lab.models.paths import named, renamed
 from lab.specs import (
     AdagradSpec,
     AdamSpec,
@@ -27,6 +28,11 @@ from lab.training.hyperparameters import Hyperparameters
 from lab.training.schedules import learning_rate
 
 Params = Any
+Rates = Mapping[str, float]
+"""By what factor each tensor's rate differs, by its path; without any all have the same."""
+
+
+ALL_ALIKE: Rates = {}
 
 
 class Optimizer(NamedTuple):
@@ -44,17 +50,19 @@ class Optimizer(NamedTuple):
     evaluated: Callable[[Params, optax.OptState], Params]
 
 
-def build_optimizer(spec: OptimizerSpec, recipe: RecipeSpec) -> Optimizer:
+def build_optimizer(spec: OptimizerSpec, recipe: RecipeSpec, rates: Rates = ALL_ALIKE) -> Optimizer:
     """Optax's transformation of `spec`, built anew at every update with the member's own numbers.
 
     So hyperparameters are traced scalars, which `vmap` maps over like anything else, and the
     member's own step is the only one that a schedule counts. Optax keeps its state's types by
-    itself, mixing types on the way, for which strict promotion is lifted.
+    itself, mixing types on the way, for which strict promotion is lifted. `rates` multiply what
+    follows from gradients, not weight decay: that stays a pull by the declared rate times the
+    declared decay, whatever the width, as in the `mup` package of Yang et al. 2022.
     """
 
     def init(params: Params, hyper: Hyperparameters) -> optax.OptState:
         with jax.numpy_dtype_promotion("standard"):
-            return _transformation(spec, hyper.learning_rate, hyper).init(params)
+            return _with_rates(spec, hyper.learning_rate, hyper, rates).init(params)
 
     def update(
         gradients: Params,
@@ -68,7 +76,8 @@ def build_optimizer(spec: OptimizerSpec, recipe: RecipeSpec) -> Optimizer:
             if hyper.clip_norm is not None:
                 clip = optax.clip_by_global_norm(hyper.clip_norm)
                 gradients, _ = clip.update(gradients, clip.init(params))
-            updates, state = _transformation(spec, rate, hyper).update(gradients, state, params)
+            transformation = _with_rates(spec, rate, hyper, rates)
+            updates, state = transformation.update(gradients, state, params)
         return optax.apply_updates(params, updates), state
 
     def evaluated(params: Params, state: optax.OptState) -> Params:
@@ -82,6 +91,29 @@ def build_optimizer(spec: OptimizerSpec, recipe: RecipeSpec) -> Optimizer:
 def averaged(old: Any, new: Any, decay: jax.Array) -> Any:
     """One step of the exponential moving average of a tree of arrays."""
     return jax.tree.map(lambda mean, value: decay * mean + (1 - decay) * value, old, new)
+
+
+def _with_rates(
+    spec: OptimizerSpec, rate: jax.Array, hyper: Hyperparameters, rates: Rates
+) -> optax.GradientTransformation:
+    """Factors of what follows from gradients alone: before what is linear, after what is not."""
+    if not rates:
+        return _transformation(spec, rate, hyper)
+    if isinstance(spec, SGDSpec):
+        return optax.chain(_times(rates), _transformation(spec, rate, hyper))
+    undecayed = _transformation(spec, rate, hyper._replace(weight_decay=None))
+    if hyper.weight_decay is None:
+        return optax.chain(undecayed, _times(rates))
+    decay = optax.add_decayed_weights(-rate * hyper.weight_decay, _decayed)
+    return optax.chain(undecayed, _times(rates), decay)
+
+
+def _times(rates: Rates) -> optax.GradientTransformation:
+    def update(updates: Params, params: Params | None = None) -> Params:
+        del params
+        return renamed(updates, {path: leaf * rates[path] for path, leaf in named(updates).items()})
+
+    return optax.stateless(update)
 
 
 def _transformation(

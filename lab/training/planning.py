@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from lab.costs import step_cost
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.models import count_parameters
+from lab.models.weights import Weights
 from lab.ops import Form, Operation, chosen_here, recorded
 from lab.records.paths import RunPaths
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
@@ -25,6 +25,7 @@ from lab.training.problem import make_problem
 from lab.training.resident import chunk_shapes
 from lab.training.streaming import most_evaluations
 from lab.training.tuning import choose_layout
+from lab.training.weights import digest
 
 FLOPS_PER_SECOND = {"cpu": 3e10}
 """A guess good enough to choose how long a dispatch is; other backends get FLOPS_ELSEWHERE."""
@@ -48,9 +49,7 @@ FACTS = frozenset(
     )
 )
 """What a run goes on with."""
-BITS_DEPEND_ON = ("jax", "jaxlib", "flax", "optax")
-FRESH = "nothing_recorded_before"
-"""A session's key in environment.json: true where it began with nothing recorded."""
+NO_SOURCES: Mapping[str, Weights] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +67,7 @@ class CohortPlan:
     parameters: int
     flops_per_step: float
     data_digest: str
+    source_digest: str | None = None  # of the trained weights that members start from
 
     def facts(self) -> dict[str, Any]:
         """What environment.json keeps of the plan, and `plan_study` takes back on resuming."""
@@ -82,6 +82,7 @@ class CohortPlan:
             "operations": dict(self.operations),
             "compiler_options": dict(self.compiler_options),
             "data_digest": self.data_digest,
+            **({} if self.source_digest is None else {"source_digest": self.source_digest}),
         }
 
 
@@ -91,25 +92,36 @@ def plan_study(
     lanes: int | None,
     width: int | None,
     before: Mapping[str, Mapping[str, Any]],
+    sources: Mapping[str, Weights] = NO_SOURCES,
 ) -> tuple[CohortPlan, ...]:
     """A plan for each cohort; `lanes` and `width` None mean auto.
 
     `before` holds the facts of cohorts that are gone on with (`with_records`), or nothing.
     Another width, another form of an operation round differently, and training enlarges the
     difference, so a run keeps what it began with; UsageError when another is asked. Devices may be
-    others of the same kind: they change no bit.
+    others of the same kind: they change no bit. `sources` are the trained weights of those cohorts
+    that start from some, by name.
     """
-    digests = {spec: _digest(arrays) for spec, arrays in data.items()}
+    digests = {spec: _data_digest(arrays) for spec, arrays in data.items()}
     for cohort in study.cohorts:
         if cohort.name in before:
             _require_as_before(cohort, digests[cohort.data], lanes, width, before[cohort.name])
+            _require_source_as_before(cohort, sources.get(cohort.name), before[cohort.name])
     return tuple(
         _plan_cohort(
             cohort,
             data[cohort.data],
             digests[cohort.data],
             before.get(cohort.name)
-            or _first_facts(cohort, data[cohort.data], lanes, width, len(study.cohorts)),
+            or _first_facts(
+                cohort,
+                data[cohort.data],
+                lanes,
+                width,
+                len(study.cohorts),
+                sources.get(cohort.name),
+            ),
+            sources.get(cohort.name),
         )
         for cohort in study.cohorts
     )
@@ -133,48 +145,13 @@ def has_records(paths: RunPaths, cohort: str) -> bool:
     return any(parts) or any(saved)
 
 
-def other_bits(environment: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """What the last digits depend on and is not here as in a session that trained, if anything.
-
-    As (what, as it was, as it is); `what` is a package, or "device".
-    """
-    device = jax.devices()[0]
-    sessions = environment.get("sessions", [])
-    fresh = [index for index, session in enumerate(sessions) if session.get(FRESH)]
-    for session in sessions[fresh[-1] if fresh else 0 :]:
-        if session.get("throughput") == {}:  # It found nothing left to train.
-            continue
-        for name in BITS_DEPEND_ON:
-            then, now = session["versions"].get(name), importlib.metadata.version(name)
-            if then != now:
-                return name, str(then), now
-        for then, now in (
-            (_without_number(session["devices"][0]), _without_number(str(device))),
-            (session.get("device_kind", device.device_kind), device.device_kind),
-        ):
-            if then != now:
-                return "device", then, now
-    return None
-
-
-def require_same_bits(environment: Mapping[str, Any]) -> None:
-    """UsageError where a run that goes on would round otherwise than it did so far."""
-    other = other_bits(environment)
-    if other is not None:
-        what, then, now = other
-        there = f"on {then}" if what == "device" else f"with {what}=={then}"
-        raise UsageError(
-            f"this run began with {what} {then}, and this is {now}, which rounds otherwise: go on "
-            f"{there}, or pass another --out"
-        )
-
-
-def _without_number(device: str) -> str:
-    return device.rstrip("0123456789").rstrip("_:")
-
-
 def _first_facts(
-    cohort: CohortSpec, data: DataArrays, lanes: int | None, width: int | None, cohorts: int
+    cohort: CohortSpec,
+    data: DataArrays,
+    lanes: int | None,
+    width: int | None,
+    cohorts: int,
+    source: Weights | None,
 ) -> dict[str, Any]:
     """What a run that begins decides: by rule, or by measurement."""
     operations: dict[str, str] = {}
@@ -184,7 +161,7 @@ def _first_facts(
         operations[str(operation)] = form.value
         return form
 
-    member = make_member(cohort, make_problem(cohort.data, data), noted)
+    member = make_member(cohort, make_problem(cohort.data, data), noted, source)
     cost = step_cost(member, data.train, cohort.batch_size)
     state = jax.eval_shape(member.init, jax.ShapeDtypeStruct((), jnp.int32))
     jax.eval_shape(member.evaluate, state, chunk_shapes(data.validation))
@@ -217,14 +194,18 @@ def _first_facts(
 
 
 def _plan_cohort(
-    cohort: CohortSpec, data: DataArrays, digest: str, facts: Mapping[str, Any]
+    cohort: CohortSpec,
+    data: DataArrays,
+    data_digest: str,
+    facts: Mapping[str, Any],
+    source: Weights | None,
 ) -> CohortPlan:
     problem = make_problem(cohort.data, data)
     layout = Layout(facts["lanes"] // facts["lane_width"], facts["lane_width"])
     choose = recorded(facts["operations"], chosen_here)
     return CohortPlan(
         cohort=cohort,
-        member=make_member(cohort, problem, choose),
+        member=make_member(cohort, problem, choose, source),
         devices=tuple(choose_devices(layout.blocks)),
         layout=layout,
         lane_width_chosen=facts["lane_width_chosen"],
@@ -233,7 +214,8 @@ def _plan_cohort(
         compiler_options=facts["compiler_options"],
         parameters=count_parameters(cohort.model, problem.signature),
         flops_per_step=facts["flops_per_step"],
-        data_digest=digest,
+        data_digest=data_digest,
+        source_digest=None if source is None else digest(source),
     )
 
 
@@ -254,7 +236,7 @@ def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: flo
 
 def _require_as_before(
     cohort: CohortSpec,
-    digest: str,
+    data_digest: str,
     lanes: int | None,
     width: int | None,
     before: Mapping[str, Any],
@@ -266,7 +248,7 @@ def _require_as_before(
             f"environment.json lacks {', '.join(sorted(missing))} of cohort {name!r}, so this run "
             "cannot be gone on with: pass another --out"
         )
-    if before["data_digest"] != digest:
+    if before["data_digest"] != data_digest:
         raise UsageError(
             f"the data of {cohort.data.name} are not those that this run began with: "
             f"{_remedy(cohort.data)}, or pass another --out"
@@ -288,11 +270,21 @@ def _remedy(data: AnyDataSpec) -> str:
     return "pass the --data_dir that holds them"
 
 
-def _digest(data: DataArrays) -> str:
-    digest = hashlib.sha256()
+def _require_source_as_before(
+    cohort: CohortSpec, source: Weights | None, before: Mapping[str, Any]
+) -> None:
+    if source is not None and before.get("source_digest") != digest(source):
+        raise UsageError(
+            f"the trained weights that cohort {cohort.name!r} starts from are not those it began "
+            "with: restore them, or pass another --out"
+        )
+
+
+def _data_digest(data: DataArrays) -> str:
+    found = hashlib.sha256()
     for split in (data.train, data.validation):
-        digest.update(split.inputs.tobytes())
-        digest.update(split.targets.tobytes())
+        found.update(split.inputs.tobytes())
+        found.update(split.targets.tobytes())
     if data.source is not None:
-        digest.update(data.source.digest.encode())
-    return digest.hexdigest()
+        found.update(data.source.digest.encode())
+    return found.hexdigest()

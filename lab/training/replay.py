@@ -23,6 +23,8 @@ import numpy as np
 from lab.data.arrays import DataArrays
 from lab.data.loading import load
 from lab.errors import UsageError
+from lab.models.paths import named
+from lab.models.weights import Weights
 from lab.ops import chosen_here, recorded
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
@@ -31,17 +33,23 @@ from lab.specs import CohortSpec, StudySpec
 from lab.training.comparison import compare, read_member, require_steps_taken
 from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicated
 from lab.training.member import MemberInfo, MemberState
-from lab.training.observation import Observe, Value, make_observe, named
-from lab.training.planning import BITS_DEPEND_ON, CohortPlan, other_bits, plan_study
+from lab.training.observation import Observe, Value, make_observe
+from lab.training.observation import named as named_values
+from lab.training.planning import CohortPlan, plan_study
 from lab.training.problem import make_problem
 from lab.training.resident import make_resident
+from lab.training.rounding import BITS_DEPEND_ON, other_bits
 from lab.training.streaming import Feed
+from lab.training.weights import read_copy
 from lab.words import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
 class Replay:
     """What came of it. `values` is empty unless some were asked for and all agrees.
+
+    `weights`, if all agrees, are those of the evaluation at which the member reached its hardest
+    threshold, or else of its last one: what was evaluated, be it an average of others.
 
     `difference` says where the replay first leaves the record, or is None; `stepwise` whether the
     program of single steps, which the values come from, kept to the bits of the one that trains
@@ -56,6 +64,7 @@ class Replay:
     evaluations: int
     difference: str | None
     values: Mapping[str, np.ndarray]
+    weights: Weights | None
     stepwise: bool | None
 
 
@@ -91,6 +100,7 @@ def replay(
         None,
         None,
         {cohort: environment.get("cohorts", {}).get(cohort, {})},
+        {} if spec.initial.source is None else {cohort: read_copy(paths.initial(cohort))},
     )
     observe = (
         make_observe(
@@ -103,7 +113,7 @@ def replay(
         if steps
         else None
     )
-    infos, kept = [], {}
+    infos, kept, weights = [], {}, None
     with contextlib.closing(_Follower(plan, data, member, observe)) as follower:
         for evaluation in range(record.evaluations):
             first = evaluation * spec.eval_every
@@ -111,6 +121,8 @@ def replay(
             info, found = follower.advance(first, wanted)
             infos.append(info)
             kept.update(found)
+            if info.ended or first + spec.eval_every == record.step:
+                weights = weights or follower.weights()
             if info.ended:
                 break
     agreeing, difference = compare(spec, record, infos)
@@ -123,6 +135,7 @@ def replay(
         evaluations=record.evaluations,
         difference=difference,
         values=kept if difference is None else {},
+        weights=weights if difference is None else None,
         stepwise=follower.stepwise,
     )
 
@@ -153,6 +166,7 @@ class _Follower:
             jax.vmap(plan.member.step, (0, None)), compiler_options=dict(plan.compiler_options)
         )
         self._observe = None if observe is None else jax.jit(jax.vmap(observe, (0, None)))
+        self._evaluated = jax.jit(jax.vmap(plan.member.evaluated))
         self.stepwise: bool | None = None
 
     def advance(
@@ -171,6 +185,11 @@ class _Follower:
         if self._feed is not None:
             self._feed.close()
 
+    def weights(self) -> Weights:
+        """What the last evaluation was of."""
+        trees = jax.device_get(self._evaluated(self._lanes.states))
+        return Weights(*({path: leaf[0] for path, leaf in named(tree).items()} for tree in trees))
+
     def _look(
         self, states: MemberState, first: int, wanted: Sequence[int]
     ) -> dict[str, np.ndarray]:
@@ -181,7 +200,7 @@ class _Follower:
         for step in range(first, int(end.step[0])):
             if step in wanted:
                 observed = self._observe(states, self._data.train)
-                found |= named(step, jax.tree.map(lambda leaf: leaf[0], observed))
+                found |= named_values(step, jax.tree.map(lambda leaf: leaf[0], observed))
             states = self._step(states, self._data.train)
         same = _same_bits(_learnt(states), _learnt(end))
         self.stepwise = same if self.stepwise is None else self.stepwise and same

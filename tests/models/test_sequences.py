@@ -112,8 +112,8 @@ def test_scores_are_divided_by_a_power_of_the_heads_width(
         (r".*Attention_0/Dense_0/kernel",),
         lambda _, leaf: leaf.at[:, :8].multiply(4.0**0.5),
     )
-    plain, other = said(spec, params, signature), said(spec, params, signature, attention_power=1.0)
-    again = said(spec, doubled, signature, attention_power=1.0)
+    plain, other = said(spec, params, signature), said(spec, params, signature, base_head=1.0)
+    again = said(spec, doubled, signature, base_head=1.0)
     np.testing.assert_allclose(again, plain, rtol=1e-5, atol=1e-6)
     assert np.abs(other - plain).max() > 1e-4
 

@@ -13,7 +13,7 @@ from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
 from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, StudySpec
-from lab.training import devices, planning
+from lab.training import devices, planning, rounding
 from lab.training.lanes import Layout
 from lab.training.planning import CohortPlan, plan_study
 
@@ -115,7 +115,7 @@ def test_what_a_cohort_began_with_binds_once_something_came_of_it(
 
 
 def session(**others: Any) -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in planning.BITS_DEPEND_ON}
+    versions = {name: importlib.metadata.version(name) for name in rounding.BITS_DEPEND_ON}
     device = jax.devices()[0]
     here = {"devices": [str(device)], "device_kind": device.device_kind}
     return {"versions": versions | others.pop("versions", {}), **here, **others}
@@ -132,17 +132,17 @@ def session(**others: Any) -> dict[str, Any]:
 def test_a_run_does_not_go_on_where_it_would_round_otherwise(
     other: dict[str, Any], line: str
 ) -> None:
-    planning.require_same_bits({"sessions": [session(), session()]})
+    rounding.require_same_bits({"sessions": [session(), session()]})
     for sessions in ([session(**other)], [session(), session(**other)]):
         with pytest.raises(UsageError, match=line):
-            planning.require_same_bits({"sessions": sessions})
+            rounding.require_same_bits({"sessions": sessions})
 
 
 def test_sessions_that_trained_nothing_round_nothing() -> None:
     """A failed start, before one that began with nothing; and a finished run told again."""
     other = session(versions={"jax": "0.0.1"})
-    planning.require_same_bits({"sessions": [other, session(**{planning.FRESH: True})]})
-    planning.require_same_bits({"sessions": [session(), other | {"throughput": {}}]})
+    rounding.require_same_bits({"sessions": [other, session(**{rounding.FRESH: True})]})
+    rounding.require_same_bits({"sessions": [session(), other | {"throughput": {}}]})
 
 
 def test_images_that_the_network_cannot_take_are_refused() -> None:
