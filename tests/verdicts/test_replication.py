@@ -350,3 +350,13 @@ def test_planned_looks_have_p_values_that_allow_for_them():
     assert found.p_value > alone.p_value
     # Quantile times have their error shared by all looks.
     assert found.quantiles_smaller[1].level > alone.quantiles_smaller[1].level
+
+
+def test_more_members_of_orders_must_have_new_ones():
+    """Others of the same orders would tell no more about orders."""
+    pair = blocks(2, centre=(3.2, 3.3))
+    comparison = Comparison("?", (STEPS.contrast,), (Clock.STEPS,))
+    (*_, found) = judge(comparison, dict(zip(("small", "large"), pair, strict=True))).contrasts
+    assert found.decision.verdict is Verdict.UNDECIDED
+    assert found.decision.more_members > 0
+    assert "more members of each net, in new data orders, would settle" in found.sentence
