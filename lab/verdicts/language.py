@@ -178,8 +178,10 @@ def _undecided(finding: Finding) -> str:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:
         return f"{text}; how many members would settle it cannot be told from these"
+    # More members of the same orders would say no more of other orders.
+    orders = ", in new data orders," if Modifier.BY_DATA_ORDER in decision.modifiers else ""
     return (
-        f"{text}; about {decision.more_members:,} more members of each net would settle "
+        f"{text}; about {decision.more_members:,} more members of each net{orders} would settle "
         f"{decision.more_for}, if the estimate holds"
     )
 

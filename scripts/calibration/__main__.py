@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import app, flags
@@ -47,12 +48,12 @@ def main(_: list[str]) -> int:
     started = time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(_JOBS.value) as pool:
         ahead = {
-            cell.name: pool.submit(_figure, PROGRAMME.index(cell), _FRACTION.value, folder)
-            for cell in chosen
+            sample: pool.submit(_figures, indices, _FRACTION.value, folder)
+            for sample, indices in _samples(chosen).items()
         }
         outside = 0
         for cell in chosen:
-            figure, seconds = ahead[cell.name].result()
+            figure, seconds = ahead[cell.sample or cell.name].result()[cell.name]
             inside, line = told(cell, figure, _FRACTION.value)
             outside += not inside
             print(f"{line} {seconds:7.1f} s", flush=True)
@@ -77,6 +78,20 @@ def told(cell: Cell, figure: float, fraction: float) -> tuple[bool, str]:
     return inside, (
         f"{mark} {figure:.4f} in [{ends[0]}, {ends[1]}]  R = {used(cell, fraction):6,}  {cell.name}"
     )
+
+
+def _samples(cells: Sequence[Cell]) -> dict[str, list[int]]:
+    """The places in the programme of those that look at one sample."""
+    found: dict[str, list[int]] = {}
+    for cell in cells:
+        found.setdefault(cell.sample or cell.name, []).append(PROGRAMME.index(cell))
+    return found
+
+
+def _figures(
+    indices: Sequence[int], fraction: float, folder: Path
+) -> dict[str, tuple[float, float]]:
+    return {PROGRAMME[index].name: _figure(index, fraction, folder) for index in indices}
 
 
 def _figure(index: int, fraction: float, folder: Path) -> tuple[float, float]:

@@ -33,13 +33,17 @@ class Band:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """`simulate(replicates, generator)` gives the figure that must lie in `band`."""
+    """`simulate(replicates, generator)` gives the figure that must lie in `band`.
+
+    Cells of one `sample` look at the same replicates, drawn once where one process runs them all.
+    """
 
     check: str
     scenario: str
     replicates: int
     band: Band
     simulate: Simulate
+    sample: str = ""
 
     @property
     def name(self) -> str:

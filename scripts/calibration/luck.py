@@ -58,7 +58,7 @@ def cells() -> Iterator[Cell]:
             ("lack of fit, type I", rejection(0.070, 0.030), _misfits),
         ):
             simulate = _share_of_slopes(law, slope, told)
-            yield Cell(check, where, 1_000, band, simulate)
+            yield Cell(check, where, 1_000, band, simulate, f"slopes: {where}")
     where = f"{len(SIZES)} sizes of {PER_SIZE}"
     yield Cell("type I, Jonckheere", where, 10_000, rejection(), _ordered(0.0))
     least = Band(0.95, None, 0.95)

@@ -68,10 +68,10 @@ def cells() -> Iterator[Cell]:
             _sequence_covers(law, second),
         )
     for scene, (_, _, truth, least) in VERDICTS.items():
-        yield Cell(
-            "true verdict, sequential", scene, 400, Band(least, None, least), _found(scene, truth)
-        )
-        yield Cell("wrong verdict, sequential", scene, 400, _WRONG, _wrong(scene, truth))
+        sample, band = f"sequential verdicts: {scene}", Band(least, None, least)
+        found, wrong = _found(scene, truth), _wrong(scene, truth)
+        yield Cell("true verdict, sequential", scene, 400, band, found, sample)
+        yield Cell("wrong verdict, sequential", scene, 400, _WRONG, wrong, sample)
 
 
 def _ever(rejects: Rejects, law: Law) -> Simulate:

@@ -55,11 +55,13 @@ def cells() -> Iterator[Cell]:
     """Wrong directions nowhere more often than the level; the truth found where it can be."""
     for scene in SCENES:
         wrong = DIRECTIONS - {TRUTH.get(scene, Verdict.UNDECIDED)}
-        yield Cell("wrong verdict", scene, REPLICATES, _WRONG, _share(scene, frozenset(wrong)))
+        share = _share(scene, frozenset(wrong))
+        yield Cell("wrong verdict", scene, REPLICATES, _WRONG, share, f"verdicts: {scene}")
     for scene, least in FOUND_AT_LEAST.items():
         found = frozenset({TRUTH[scene]})
         band = Band(least, None, least)
-        yield Cell("true verdict", scene, REPLICATES, band, _share(scene, found))
+        share = _share(scene, found)
+        yield Cell("true verdict", scene, REPLICATES, band, share, f"verdicts: {scene}")
 
 
 def _share(scene: str, verdicts: frozenset[Verdict]) -> Simulate:

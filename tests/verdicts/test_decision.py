@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.specs import Margins
+from lab.statistics import win
 from lab.statistics.times import ClockTimes, Times
 from lab.verdicts.decision import decide
 from lab.verdicts.language import crossing_landmarks
@@ -211,6 +212,14 @@ def test_grid_limited_direction_is_withheld_on_two_grids():
     fine = [10 * hit for hit in hits]
     finer = decided(side(fine, cost=1, last=60), side(fine, cost=Fraction(13, 10), last=60))
     assert finer.verdict is Verdict.SMALLER_FASTER
+
+
+def test_p_value_is_that_of_the_order_which_favours_no_difference():
+    smaller, larger = side(lognormal(3, 18, 64), cost=3), side(lognormal(4, 22, 64), cost=4)
+    met = independent(smaller, larger)
+    single = [float(win.p_value(met.placement(cells))) for cells in met.cells]
+    assert min(single) < 0.5 * max(single)
+    assert decide(met, Margins(), np.random.default_rng(0)).p_value == max(single[1:])
 
 
 def test_same_costs_per_evaluation_are_one_grid_on_any_clock():

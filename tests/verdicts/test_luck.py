@@ -73,6 +73,23 @@ def test_crossed_seeds_are_told_apart(made):
     assert "not estimable" in text  # dropout: every member had its own
 
 
+def test_training_examples_are_a_source_of_chance_like_the_others(made):
+    """Four crossed factors; what a member may learn from decides, the rest is a step."""
+    generator, member = np.random.default_rng(1), np.arange(72)
+    slow = np.array([12, 25, 60])
+    hits = (slow[member // 24] + generator.integers(0, 2, 72)).tolist()
+    levels = {Factor.SPLIT: 24, Factor.INIT: 8, Factor.ORDER: 2, Factor.DROPOUT: 1}
+    counts = {Factor.SPLIT: 3, Factor.INIT: 3, Factor.ORDER: 4, Factor.DROPOUT: 2}
+    ids = {factor: member // step % counts[factor] for factor, step in levels.items()}
+    records = dataclasses.replace(made(hits).records("small"), seed_ids=ids)
+    found = luck(records)
+    shares = {one.term: one.share for one in found.components.components}
+    assert shares[(("split",),)] > 0.95
+    assert all(shares[((name,),)] < 0.05 for name in ("init", "order", "dropout"))
+    assert found.components.balanced
+    assert "training examples" in told(found)
+
+
 def test_too_few_that_reached_are_not_divided(made):
     found = luck(crossed(made, [10, None] * 8, 4, 4))
     assert found.components.components == ()

@@ -8,7 +8,7 @@ import pytest
 
 from lab.records.cohort import CohortRecords, Curves
 from lab.specs import Comparison, ContrastSpec, Margins, SequentialSpec, StudySpec
-from lab.statistics import eprocesses
+from lab.statistics import eprocesses, spending, units
 from lab.verdicts.deciding import Issue, decision_on, meet, unit_of
 from lab.verdicts.gate import check
 from lab.verdicts.judge import judge
@@ -281,3 +281,82 @@ def test_every_member_missing_is_no_exception():
         cohort("large", [], order=[], init=[]),
     ]
     assert decided(crossed).verdict is Verdict.UNDECIDED
+
+
+def test_sparse_mates_are_judged_by_their_signs():
+    """Ties are no evidence: 6 of 8 untied pairs, whatever the other 24 do."""
+    one = [3] * 6 + [9] * 2 + [0] * 24
+    other = [5] * 6 + [4] * 2 + [0] * 24
+    pair = [
+        cohort(name, hits, order=np.arange(32)) for name, hits in (("small", one), ("large", other))
+    ]
+    found = decided(pair)
+    assert found.sparse
+    assert found.p_value == pytest.approx(units.sign_p_value(6, 2))
+    assert found.verdict is Verdict.UNDECIDED
+
+
+def test_few_data_orders_have_the_interval_of_students_t():
+    pair = tuple(blocks(1, orders=4))
+    found, met = decided(pair), meet(pair, STEPS)
+    lower, upper = units.win_bounds(met.placements[0], 0.97)
+    assert met.units == 4
+    assert (found.win_probability.lower, found.win_probability.upper) == (
+        float(lower),
+        float(upper),
+    )
+
+
+@pytest.mark.parametrize("clock", [Clock.STEPS, Clock.FLOPS])
+def test_evidence_of_blocks_multiplies_at_the_order_that_favours_no_difference(clock):
+    generator, looks = np.random.default_rng(6), (64, 96, 128)
+    pair = [
+        cohort(name, on_grid(generator.normal(middle, 0.4, 128)), seed=seed)
+        for name, middle, seed in (("small", 3.0, 1), ("large", 3.3, 2))
+    ]
+    pair[1] = dataclasses.replace(pair[1], flops_per_step=1.3e6)
+    issue = Issue(STEPS.contrast, clock, 1)
+    comparison = Comparison("?", (issue.contrast,), (clock,), sequential=SequentialSpec(looks))
+    found = decision_on(issue, comparison, {"small": pair[0], "large": pair[1]}, 128)
+    by_reading = []
+    for reading in ("latest", "earliest"):
+        total, told = np.zeros(len(eprocesses.ODDS)), []
+        for start, stop in ((0, 64), (64, 96), (96, 128)):
+            table = getattr(
+                meet(tuple(one.part(start, stop) for one in pair), issue).tables, reading
+            )
+            total = total + eprocesses.logrank_block(table.first, table.second)
+            told.append(float(eprocesses.mixture(total)))
+        by_reading.append(told)
+    assert found.log_e_value == pytest.approx(min(told[-1] for told in by_reading), rel=1e-9)
+    assert found.p_value == pytest.approx(
+        max(min(1.0, float(np.exp(-max(told)))) for told in by_reading), rel=1e-9
+    )
+    assert (by_reading[0] == by_reading[1]) == (clock is Clock.STEPS)
+
+
+def test_planned_looks_have_p_values_that_allow_for_them():
+    generator, looks = np.random.default_rng(7), (16, 32, 48, 64)
+    pair = [
+        cohort(name, on_grid(generator.normal(middle, 0.4, 64)), seed=seed)
+        for name, middle, seed in (("small", 3.0, 1), ("large", 3.15, 2))
+    ]
+    found = decided(pair, 48, sequential=SequentialSpec(looks, planned=True))
+    alone = decided([one.part(0, 48) for one in pair])
+    assert found.p_value == pytest.approx(spending.repeated_p(alone.p_value, looks, 2), rel=1e-9)
+    assert found.logrank_p_value == pytest.approx(
+        spending.repeated_p(alone.logrank_p_value, looks, 2), rel=1e-9
+    )
+    assert found.p_value > alone.p_value
+    # Quantile times have their error shared by all looks.
+    assert found.quantiles_smaller[1].level > alone.quantiles_smaller[1].level
+
+
+def test_more_members_of_orders_must_have_new_ones():
+    """Others of the same orders would tell no more about orders."""
+    pair = blocks(2, centre=(3.2, 3.3))
+    comparison = Comparison("?", (STEPS.contrast,), (Clock.STEPS,))
+    (*_, found) = judge(comparison, dict(zip(("small", "large"), pair, strict=True))).contrasts
+    assert found.decision.verdict is Verdict.UNDECIDED
+    assert found.decision.more_members > 0
+    assert "more members of each net, in new data orders, would settle" in found.sentence
