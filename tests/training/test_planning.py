@@ -88,7 +88,7 @@ def test_a_run_that_cannot_go_on_as_it_began_is_refused(planned) -> None:
     pixels = DATA.validation.inputs.copy()
     pixels[-1, -1, -1] ^= 1
     other = dataclasses.replace(DATA, validation=Split(pixels, DATA.validation.targets))
-    with pytest.raises(UsageError, match="not the one this run began with"):
+    with pytest.raises(UsageError, match="not those that this run began with"):
         planned(None, before, other)
 
 

@@ -208,7 +208,7 @@ def test_other_versions_devices_and_data_are_refused(
     file.write_text(json.dumps(plain))
     other = dataclasses.replace(DATA[DIGITS], validation=DATA[DIGITS].train)
     monkeypatch.setattr(replay_module, "load", lambda *_: other)
-    with pytest.raises(UsageError, match="not the one this run began with"):
+    with pytest.raises(UsageError, match="not those that this run began with"):
         replay(copy, "mlp", 0)
 
 
