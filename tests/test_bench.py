@@ -110,7 +110,7 @@ def smooth() -> Iterator[None]:
     the member's weights are 1e-3 apart two steps later, whichever engines are compared.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lab.models.unet.relu6", jax.numpy.tanh)
+        patch.setattr("lab.models.activations.relu6", jax.numpy.tanh)
         patch.setattr("flax.linen.relu", jax.numpy.tanh)
         if HAS_TORCH:
             tanh = importlib.import_module("torch").tanh

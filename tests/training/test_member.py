@@ -131,7 +131,7 @@ def close(mine: Any, true: Any) -> None:
 @pytest.fixture
 def smooth(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The U-Net with tanh in place of ReLU6, for rounding puts activations over its kinks."""
-    monkeypatch.setattr("lab.models.unet.relu6", jnp.tanh)
+    monkeypatch.setattr("lab.models.activations.relu6", jnp.tanh)
     compiled.cache_clear()
     yield
     compiled.cache_clear()
