@@ -103,7 +103,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize(
     "spec",
-    [ResNetSpec(2, 1), MobileNetSpec(0.1, 1.0, 2), ViTSpec(4, 2, 2), UNetSpec(0.1, 2, 2)],
+    [ResNetSpec(2, 1), MobileNetSpec(0.1, 1.0, 2), ViTSpec(4, 2, 2), UNetSpec(0.3, 2, 2)],
     ids=lambda spec: type(spec).__name__,
 )
 def test_a_branch_whose_end_is_zero_adds_nothing(spec: ModelSpec) -> None:
@@ -123,6 +123,20 @@ def test_a_branch_whose_end_is_zero_adds_nothing(spec: ModelSpec) -> None:
     np.testing.assert_array_equal(say(doubled, x), say(zeroed, x))
     twice = replaced(params, inside, lambda _, leaf: leaf * 2)
     assert np.abs(say(twice, x) - say(params, x)).max() > 1e-3
+
+
+def test_a_u_net_s_blocks_add_what_they_read_where_channels_allow() -> None:
+    """At the bottom always; above it where nothing is joined on and no channels are left out."""
+
+    def ends(spec: UNetSpec) -> list[str]:
+        return [end.split("/")[0] for end in branch_ends(spec)]
+
+    assert ends(UNetSpec(1.0)) == ends(UNetSpec(0.05)) == ["InvertedResidual_2"]
+    assert ends(UNetSpec(1.0, skips=False)) == ["InvertedResidual_2"]
+    deep = ["InvertedResidual_3", "InvertedResidual_4"]  # 17 channels on both levels
+    assert ends(UNetSpec(1.0, depth=4, skips=False)) == deep
+    narrow = ["InvertedResidual_1", "InvertedResidual_2"]  # one channel on both
+    assert ends(UNetSpec(0.05, depth=2, skips=False)) == narrow
 
 
 @pytest.mark.parametrize("skips", [True, False])
