@@ -31,6 +31,8 @@ def own_network(spec: OwnModelSpec, signature: Signature) -> Network:
     """
     passes = _passes(spec, signature)
     draws = require_rules(spec.path, passes, signature)
+    if draws:
+        passes = passes._replace(train=drawn_at_once(passes.train))
 
     def train(
         params: Any, model_state: Any, inputs: jax.Array, noise: Noise | None

@@ -45,6 +45,26 @@ def test_bits_are_hashed_once_in_every_lane() -> None:
     jax.tree.map(assert_array_equal, lanes, alone)
 
 
+def test_what_is_drawn_in_a_gradient_is_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    """A function of several trees, with an inner function and an effect, differentiated."""
+
+    @jax.jit
+    def dropped(key: jax.Array, x: jax.Array) -> jax.Array:
+        return jnp.where(jax.random.bernoulli(key, 0.5, x.shape), x, jnp.zeros_like(x))
+
+    def loss(params: dict[str, jax.Array], x: jax.Array, key: jax.Array) -> jax.Array:
+        jax.debug.print("drawn")
+        first, second = jax.random.split(key)
+        return dropped(second, jnp.tanh(dropped(first, x) @ params["w"])).sum()
+
+    given = ({"w": jnp.ones((3, 3))}, jnp.arange(6.0).reshape(2, 3), jax.random.key(4))
+    assert hashes(lambda key: drawn_at_once(loss)(*given[:2], key), given[2]) == 1
+    both = [jax.jit(jax.value_and_grad(one))(*given) for one in (drawn_at_once(loss), loss)]
+    jax.tree.map(assert_array_equal, *both)
+    jax.effects_barrier()
+    assert capfd.readouterr().out.count("drawn") == 2
+
+
 def chained(key: jax.Array) -> jax.Array:
     """A key that depends on another draw."""
     seed = jax.random.bits(key, ())
