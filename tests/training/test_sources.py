@@ -24,7 +24,7 @@ from lab.training import replay as replay_module
 from lab.training.comparison import read_member
 from lab.training.member import make_member
 from lab.training.planning import plan_study
-from lab.training.replay import replay
+from lab.training.replay import Replay, replay
 from lab.training.resident import make_resident
 from lab.training.rounding import BITS_DEPEND_ON
 from lab.training.runner import run
@@ -67,18 +67,24 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("earlier") / "run", StudySpec("?", (FIRST,), ()))
 
 
-def test_weights_of_a_replay_are_those_that_were_evaluated(earlier: Path) -> None:
-    """At the hit, from which the member went on; an average, whose loss the record has."""
+@pytest.fixture(scope="module")
+def reached(earlier: Path) -> Replay:
+    """A member of it that reached its target, and went on to see it held."""
     records = [read_member(RunPaths(earlier), FIRST, one) for one in range(FIRST.members)]
-    reached = next(
-        one for one, record in enumerate(records) if record.outcome is Outcome.REACHED
-    )
-    record, again = records[reached], replay(earlier, "mlp", reached)
+    member = next(one for one, found in enumerate(records) if found.outcome is Outcome.REACHED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replay_module, "load", lambda spec, _: DATA[spec])
+        return replay(earlier, "mlp", member)
+
+
+def test_weights_of_a_replay_are_those_that_were_evaluated(earlier: Path, reached: Replay) -> None:
+    """At the hit; an average, whose loss the record has."""
+    record = read_member(RunPaths(earlier), FIRST, reached.member)
     assert record.step < record.evaluations * FIRST.eval_every
-    assert again.weights is not None
+    assert reached.weights is not None
     member = make_member(FIRST, TWO_CLASSES)
     state = member.init(jnp.int32(0))
-    params = renamed(state.params, dict(again.weights.params))
+    params = renamed(state.params, dict(reached.weights.params))
     average = state._replace(average=(params, {}))
     _, info = jax.jit(member.evaluate)(average, make_resident(DATA[DIGITS])[1])
     loss = record.curve["loss"][record.step // FIRST.eval_every - 1].as_py()
@@ -86,18 +92,19 @@ def test_weights_of_a_replay_are_those_that_were_evaluated(earlier: Path) -> Non
 
 
 def test_a_run_starts_from_a_member_and_keeps_what_it_started_from(
-    earlier: Path, tmp_path: Path
+    earlier: Path, reached: Replay, tmp_path: Path
 ) -> None:
     """Gone on with, and replayed, without the earlier run."""
-    source = SourceSpec(str(shutil.copytree(earlier, tmp_path / "moved")), "mlp", 1)
+    weights = reached.weights
+    assert weights is not None
+    moved = shutil.copytree(earlier, tmp_path / "moved")
+    source = SourceSpec(str(moved), "mlp", reached.member)
     initial = InitialSpec(source=source, fresh=("Dense_1",), frozen=("Dense_0/kernel",))
     second = mlp_cohort(name="second", members=3, initial=initial)
     study = StudySpec("?", (second,), ())
     root = trained(tmp_path / "later", study)
-    shutil.rmtree(source.folder)
+    shutil.rmtree(moved)
 
-    weights = replay(earlier, "mlp", 1).weights
-    assert weights is not None
     paths = RunPaths(root)
     assert digest(read_copy(paths.initial("second"))) == digest(weights)
     again = replay(root, "second", 2)
@@ -107,17 +114,13 @@ def test_a_run_starts_from_a_member_and_keeps_what_it_started_from(
     np.testing.assert_array_equal(again.weights.params[frozen], weights.params[frozen])
     assert (again.weights.params[fresh] != weights.params[fresh]).any()
 
-    facts = {"second": dict(_facts(root))}
+    facts = {"second": read_environment(paths)["cohorts"]["second"]}
     with RunFolder.open(root, study) as opened:
         sources = load_sources(study, opened.paths, facts, None)
         (plan,) = plan_study(study, DATA, None, None, facts, sources)
         assert plan.facts()["source_digest"] == digest(weights)
         with pytest.raises(UsageError, match="not those it began with"):
             plan_study(study, DATA, None, None, facts, {"second": WEIGHTS})
-
-
-def _facts(root: Path) -> Any:
-    return read_environment(RunPaths(root))["cohorts"]["second"]
 
 
 def from_folder(folder: Path) -> StudySpec:
