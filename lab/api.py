@@ -107,7 +107,8 @@ def race(
         UsageError: what was asked breaks a rule, which it names, with the remedy.
     """
     _prepare(say)
-    named, data = open_data(task, None if data_dir is None else Path(data_dir))
+    data_folder = None if data_dir is None else Path(data_dir)
+    named, data = open_data(task, data_folder)
     cohorts = [
         CohortSpec(
             name=name,
@@ -129,7 +130,15 @@ def race(
     ]
     looks = SequentialSpec(default_looks(members)) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
-    verdict = run_study(study, {named: data}, folder, lanes=lanes, command=_command(), say=say)
+    verdict = run_study(
+        study,
+        {named: data},
+        folder,
+        lanes=lanes,
+        data_dir=data_folder,
+        command=_command(),
+        say=say,
+    )
     return Result(verdict["answer"], verdict, folder)
 
 

@@ -23,6 +23,7 @@ from lab.specs import (
     DataSpec,
     DeepLinearSpec,
     DifficultySpec,
+    InitialSpec,
     InverseSquareRootSchedule,
     LAMBSpec,
     LionSpec,
@@ -41,6 +42,7 @@ from lab.specs import (
     ScheduleFreeSpec,
     SeedsSpec,
     SGDSpec,
+    SourceSpec,
     StepSchedule,
     StudySpec,
     TargetSpec,
@@ -60,10 +62,13 @@ from lab.words import (
     Hyperparameter,
     Metric,
     Normalisation,
+    Parametrisation,
     Precision,
     Rule,
+    Scheme,
     Task,
     Tokens,
+    Use,
 )
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
@@ -127,6 +132,16 @@ RECIPES = st.builds(
     st.none() | POSITIVE,
     SHARE,
     label_smoothing=SHARE,
+)
+MUP = Parametrisation.MUP
+PATTERNS = st.lists(st.sampled_from(["Dense_0", ".*/bias", "head/kernel"]), max_size=2).map(tuple)
+SOURCES = st.builds(SourceSpec, st.text(min_size=1)) | st.builds(
+    SourceSpec, st.text(min_size=1), NAMES, st.integers(0, 99)
+)
+INITIAL = st.one_of(
+    st.builds(InitialSpec, scheme=st.just(Scheme.TRUNCATED_NORMAL), deviation=POSITIVE),
+    st.builds(InitialSpec, zero_branches=st.booleans(), zero=PATTERNS, frozen=PATTERNS),
+    st.builds(InitialSpec, source=SOURCES, use=st.sampled_from(Use), fresh=PATTERNS),
 )
 VARIED = st.just(()) | st.just(
     (
@@ -210,6 +225,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
             vary=draw(VARIED),
             divergence_factor=factor,
             precision=precision,
+            initial=draw(INITIAL),
         )
         for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     )
@@ -234,7 +250,7 @@ def test_a_study_survives_json(spec: StudySpec) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.one_of(DATA, MODELS, OPTIMIZERS, RECIPES, MARGINS, targets(Task.SEGMENTATION)))
+@given(st.one_of(DATA, MODELS, OPTIMIZERS, RECIPES, MARGINS, INITIAL, targets(Task.SEGMENTATION)))
 def test_every_part_survives_json(spec: object) -> None:
     converter = json_converter()
     text = json.dumps(converter.unstructure(spec))
@@ -415,6 +431,70 @@ REFUSED = {
         lambda: TargetSpec(Metric.ACCURACY, (2.0,), rule=Rule.PLATEAU),
         "plateau 2.0",
         "--plateau",
+    ),
+    "deviation of He's": (
+        lambda: InitialSpec(Scheme.HE, 0.1),
+        "deviation is 0.1",
+        "--init=truncated_normal",
+    ),
+    "no deviation": (
+        lambda: InitialSpec(Scheme.TRUNCATED_NORMAL),
+        "need a deviation",
+        "--deviation=0.02",
+    ),
+    "no pattern": (lambda: InitialSpec(frozen=("(",)), "frozen has '('", "--frozen=Dense_0"),
+    "fresh of nothing": (lambda: InitialSpec(fresh=("head",)), "fresh names head", "--pretrained"),
+    "matched to nothing": (lambda: InitialSpec(use=Use.MATCHED), "not named", "--matched=FOLDER"),
+    "nothing drawn by a scheme": (
+        lambda: InitialSpec(Scheme.HE, source=SourceSpec("/w")),
+        "from /w, so that none is a He draw",
+        "--fresh",
+    ),
+    "branches of a source": (
+        lambda: InitialSpec(zero_branches=True, source=SourceSpec("/w")),
+        "cannot be 0",
+        "--zero",
+    ),
+    "half a member": (lambda: SourceSpec("/w", "small"), "member", "RUN:COHORT:MEMBER"),
+    "base width of the standard": (
+        lambda: InitialSpec(base_width=8.0),
+        "base_width is 8.0",
+        "--parametrisation=mup",
+    ),
+    "no base width": (lambda: InitialSpec(parametrisation=MUP), "muP needs", "--base_width"),
+    "base width of half a unit": (
+        lambda: cohort(model=MLPSpec(8), initial=InitialSpec(parametrisation=MUP, base_width=1.5)),
+        "base_width is 1.5",
+        "--base_width",
+    ),
+    "base width of no heads": (
+        lambda: cohort(
+            model=TransformerSpec(8, 1, 4), initial=InitialSpec(parametrisation=MUP, base_width=6)
+        ),
+        "base_width is 6, at which width 6 is not a multiple of the 4 heads",
+        "--width=8",
+    ),
+    "muP of LAMB": (
+        lambda: cohort(
+            model=MLPSpec(8),
+            optimizer=LAMBSpec(0.1),
+            initial=InitialSpec(parametrisation=MUP, base_width=8),
+        ),
+        "no rule for LAMB",
+        "--optimizer=adam",
+    ),
+    "muP of a tied net": (
+        lambda: cohort(
+            model=TransformerSpec(8, 1, 2, tied=True),
+            initial=InitialSpec(parametrisation=MUP, base_width=8),
+        ),
+        "cannot be one tensor",
+        "drop --tied",
+    ),
+    "initial weights crossed, and one source": (
+        lambda: cohort(initial=InitialSpec(source=SourceSpec("/w")), seeds=SeedsSpec(init=2)),
+        "init is crossed",
+        "--fresh",
     ),
     "factor": (
         lambda: cohort(divergence_factor=1.0),

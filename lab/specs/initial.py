@@ -146,6 +146,11 @@ def at_width(model: ModelSpec, width: float) -> ModelSpec:
         f"muP scales with the width, but a {type(model).__name__} has no such dial: pass "
         "--parametrisation=standard",
     )
+    require(
+        not getattr(model, "tied", False),
+        "under muP embeddings and the last layer differ in scale, so they cannot be one tensor: "
+        "drop --tied",
+    )
     whole = isinstance(known["width"], int)
     require(
         not whole or float(width).is_integer(),

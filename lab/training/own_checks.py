@@ -1,5 +1,6 @@
 """What is looked at before a user's model or task is trained a thousand times."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
 from lab.models import Network, build_network
 from lab.models.own_rules import PURE, remedy
-from lab.specs import CohortSpec, OwnModelSpec, OwnTaskSpec, ScheduleFreeSpec
+from lab.specs import CohortSpec, InitialSpec, OwnModelSpec, OwnTaskSpec, ScheduleFreeSpec
 from lab.training.forward import make_forward
 from lab.training.member import Member, MemberState, batch_of, make_member, noise_of
 from lab.training.objectives import Objective
@@ -43,6 +44,8 @@ def check_own(cohort: CohortSpec, data: DataArrays) -> None:
     own_task = isinstance(cohort.data, OwnTaskSpec)
     if not own_model and not own_task:
         return
+    # As the model draws itself: where members start from is checked, by shapes, as it is planned.
+    cohort = dataclasses.replace(cohort, initial=InitialSpec())
     problem = make_problem(cohort.data, data)
     network = make_forward(build_network(cohort.model, problem.signature), cohort.precision, None)
     state = jax.eval_shape(make_member(cohort, problem, None).init, _index())

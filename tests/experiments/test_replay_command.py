@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from command_line import Launch, Race
 
+from lab.training.weights import read_checkpoint
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_member_is_confirmed_and_its_values_are_kept(
     launch: Launch, race: Race, quick: dict[str, str], tmp_path: Path
 ) -> None:
-    out = tmp_path / "values.npz"
+    out, weights = tmp_path / "values.npz", tmp_path / "weights"
     ended = launch(
         "_replay",
         f"--run={race.folder}",
@@ -23,6 +25,7 @@ def test_a_member_is_confirmed_and_its_values_are_kept(
         "--steps=0,12",
         "--values=loss,gradients",
         f"--out={out}",
+        f"--weights={weights}",
     )
     assert ended.status == 0, ended.stderr
     first, last = ended.stdout.splitlines()[0], ended.stdout.splitlines()[-1]
@@ -30,7 +33,10 @@ def test_a_member_is_confirmed_and_its_values_are_kept(
     assert first.endswith("evaluations equal the record to the bit")
     said = first.split("; ")[1].split()
     assert said[0] == said[2]
-    assert last == f"14 arrays of 2 steps: {out}"
+    assert last == f"weights of 6 tensors: {weights}"
+    assert ended.stdout.splitlines()[-2] == f"14 arrays of 2 steps: {out}"
+    kernel = read_checkpoint(weights).params["Dense_0/kernel"]
+    assert kernel.shape == (64, 16)
     with np.load(out, allow_pickle=False) as arrays:
         assert np.isfinite(arrays["step-000012/loss"])
         assert arrays["step-000012/gradients/Dense_0/kernel"].shape == (64, 16)
@@ -60,6 +66,12 @@ def test_the_run_folder_is_no_place_for_values(launch: Launch, race: Race) -> No
     arguments = ("--cohort=width-4", "--member=1", "--steps=0", f"--out={race.folder}/a.npz")
     ended = launch("_replay", f"--run={race.folder}", *arguments)
     assert "in the run folder" in ended.refusal
+
+
+def test_weights_take_the_place_of_nothing(launch: Launch, race: Race, tmp_path: Path) -> None:
+    arguments = ("_replay", f"--run={race.folder}", "--cohort=width-4", "--member=1")
+    assert "in the run folder" in launch(*arguments, f"--weights={race.folder}/w").refusal
+    assert "is there already" in launch(*arguments, f"--weights={tmp_path}").refusal
 
 
 def test_the_door_takes_the_run_first() -> None:
