@@ -161,7 +161,7 @@ def test_gradients_are_those_that_the_member_learns_by() -> None:
     cohort = mlp_cohort(optimizer=SGDSpec(0.5, momentum=0.0), recipe=recipe)
     member = make_member(cohort, TWO_CLASSES)
     train = make_resident(DATA[DIGITS]).train
-    observe = make_observe(cohort, member, 2, (Value.GRADIENTS, Value.UPDATES))
+    observe = make_observe(cohort, member, TWO_CLASSES, (Value.GRADIENTS, Value.UPDATES))
     state, look, step = jax.jit(member.init)(jnp.int32(5)), jax.jit(observe), jax.jit(member.step)
     for _ in range(3):
         found: dict[str, Any] = look(state, train)

@@ -156,7 +156,6 @@ def test_batches_are_told_apart(resident: Facts) -> None:
 
 
 LAYOUTS = {
-    "one block": (Layout(1, 2), 3, 1),
     "as wide as the cohort": (Layout(1, 16), 7, 1),
     "three blocks": (Layout(3, 2), 1, 1),
     "two devices": (Layout(4, 2), 4, 2),
@@ -186,9 +185,8 @@ def run_on_paper(cohort: CohortSpec, layout: Layout) -> int:
     return ran
 
 
-@pytest.mark.parametrize("evaluations", [1, 6])
-def test_members_come_in_waves_that_cost_what_paper_says(tmp_path: Path, evaluations: int) -> None:
-    plan = reader_plan(Layout(2, 2), evaluations)
+def test_members_come_in_waves_that_cost_what_paper_says(tmp_path: Path) -> None:
+    plan = reader_plan(Layout(2, 2), 6)
     progress = go(tmp_path / "run", plan, streamed())
     assert progress.lane_evaluations == run_on_paper(plan.cohort, plan.layout)
     assert progress.useful_fraction is not None
@@ -199,7 +197,7 @@ class Interrupted(Exception):
     """What stands for a kill between two dispatches."""
 
 
-@pytest.mark.parametrize(("stops", "seconds"), [((1, 4, 3), 0.0), ((6,), 0.0), ((5,), 1e9)])
+@pytest.mark.parametrize(("stops", "seconds"), [((1, 4), 0.0), ((5,), 1e9)])
 def test_an_interrupted_run_ends_in_the_same_records(
     tmp_path: Path,
     resident: Facts,
