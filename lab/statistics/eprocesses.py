@@ -93,7 +93,8 @@ def _log_mean_power(
     possible = np.logical_and.reduce([one >= 0 for one in left])
     weight = -log_factorial[y] - sum(log_factorial[np.maximum(one, 0)] for one in left)
     weight = np.where(possible, weight, -np.inf)
-    share = np.exp(weight - scipy.special.logsumexp(weight, axis=-1, keepdims=True))
+    share = np.exp(weight - weight.max(axis=-1, keepdims=True))
+    share /= share.sum(axis=-1, keepdims=True)
     # Powers of odds relative to the largest: nothing overflows, however many events a block has.
     most = np.maximum(log_odds, 0) * events[:, None]
     power = np.exp(y[None, :, None] * log_odds - most[:, None, :])

@@ -13,7 +13,6 @@ from lab.statistics.times import Integers
 
 _STEPS = 200
 _HALVINGS = 40
-_LONGEST = 2.0
 _FARTHEST = 20.0
 """A log hazard beyond this is on its way to infinity."""
 _ENOUGH = 1e-14
@@ -143,8 +142,8 @@ def _person_times(
 def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
     """Maximum likelihood by Fisher scoring, steps halved; None where no finite maximum is.
 
-    No step moves a log hazard by more than _LONGEST: from a flat part of the likelihood, as where
-    two of three that are left reach, a whole step would leap beyond any finite maximum.
+    From each time's own share: from a common one, which few of the last that are left would have, a
+    step may leap beyond any finite maximum.
     """
     share = (events + 0.5) / (at_risk + 1)
     beta = np.linalg.lstsq(design, np.log(-np.log1p(-share)))[0]
@@ -159,7 +158,6 @@ def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
             step = np.linalg.solve(information, score)
         except np.linalg.LinAlgError:
             return None
-        step = step * min(1.0, _LONGEST / max(float(np.abs(design @ step).max()), 1e-300))
         for _ in range(_HALVINGS):
             now = _log_likelihood(design @ (beta + step), events, at_risk)
             if now >= before:

@@ -1,5 +1,6 @@
 """Landmarks: how many members of each cohort had reached by a few times fixed beforehand."""
 
+import bisect
 import dataclasses
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -41,14 +42,17 @@ def landmark_times(
     at the horizon, which is not on both grids, the coarser one's.
     """
     coarser = max((smaller, larger), key=lambda side: (side.cell, side.cost))
-    inside = [
-        int(position) * coarser.cost
-        for position in coarser.positions.tolist()
-        if position * coarser.cost < horizon
-    ]
-    wanted = [share * horizon for share in SHARES_OF_HORIZON[:-1]]
-    nearest = {min(inside, key=lambda time: abs(time - want)) for want in wanted} if inside else ()
+    end = horizon / coarser.cost
+    inside = [position for position in coarser.positions.tolist() if position < end]
+    wanted = [share * end for share in SHARES_OF_HORIZON[:-1]]
+    nearest = {_nearest(inside, want) * coarser.cost for want in wanted} if inside else set()
     return tuple(sorted({*nearest, horizon}))
+
+
+def _nearest(positions: Sequence[int], wanted: Fraction) -> int:
+    """Of rising positions the nearest, of two that are as near the earlier."""
+    after = bisect.bisect_left(positions, wanted)
+    return min(positions[max(after - 1, 0) : after + 1], key=lambda one: abs(one - wanted))
 
 
 def landmarks_at(

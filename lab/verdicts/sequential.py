@@ -5,6 +5,7 @@ beyond it, under way or ended early, are not looked at.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +47,15 @@ class Look:
 
     meeting: Meeting
     block: Meeting
+
+    @functools.cached_property
+    def log_ratios(self) -> tuple[Floats, Floats]:
+        """Of the block's e-values, for each of ODDS, at the readings `latest` and `earliest`."""
+        tables = self.block.tables
+        latest = eprocesses.logrank_block(tables.latest.first, tables.latest.second)
+        if tables.shared_grid:
+            return latest, latest
+        return latest, eprocesses.logrank_block(tables.earliest.first, tables.earliest.second)
 
 
 def decide_in_turn(
@@ -180,21 +190,19 @@ def _exact(looks: Sequence[Look]) -> tuple[float, float]:
     """
     paired = looks[-1].meeting.unit is Unit.PAIRS
     process = _of_pairs if paired else _of_blocks
-    found = [process([look.block for look in looks], which) for which in (1, 2)]
+    found = [process(looks, which) for which in (1, 2)]
     p_value = max(float(eprocesses.anytime_p(log_e)) for log_e in found)
     return p_value, min(float(log_e[-1]) for log_e in found)
 
 
-def _of_blocks(blocks: Sequence[Meeting], which: int) -> Floats:
+def _of_blocks(looks: Sequence[Look], which: int) -> Floats:
     """Log e-values at each look [L]; each block has risk sets of its own."""
-    tables = [(block.tables.latest if which == 1 else block.tables.earliest) for block in blocks]
-    ratios = [eprocesses.logrank_block(table.first, table.second) for table in tables]
-    return eprocesses.mixture(np.cumsum(ratios, axis=0))
+    return eprocesses.mixture(np.cumsum([look.log_ratios[which - 1] for look in looks], axis=0))
 
 
-def _of_pairs(blocks: Sequence[Meeting], which: int) -> Floats:
+def _of_pairs(looks: Sequence[Look], which: int) -> Floats:
     """The same from mates; `which` is the reading of `Meeting.cells`."""
-    cells = [block.cells[which] for block in blocks]
+    cells = [look.block.cells[which] for look in looks]
     wins = np.cumsum([np.count_nonzero(one.first < one.second) for one in cells])
     losses = np.cumsum([np.count_nonzero(one.first > one.second) for one in cells])
     return eprocesses.sign(wins, losses)

@@ -112,3 +112,16 @@ def test_separation_gives_a_finite_answer_or_none(cohorts):
     found = hazard_slope([np.array(one) for one in cohorts], [1.0, 2.0], 0.95)
     assert found is None or np.isfinite([found.slope.estimate, found.slope.lower]).all()
     assert hazard_slope([np.array(one) for one in cohorts], [2.0, 2.0], 0.95) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_cohorts_that_all_reach_have_a_slope():
+    """Few are left at the last times; a whole first step there leapt beyond any finite maximum."""
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        times = [np.ceil(generator.lognormal(np.log(14), 0.4, 64)).astype(int) for _ in range(4)]
+        counts = [np.bincount(np.minimum(one, 40), minlength=42)[1:] for one in times]
+        found = hazard_slope(counts, [0.0, 1.0, 2.0, 3.0], 0.95)
+        assert found is not None
+        assert found.lack_of_fit_p_value is not None
+        assert abs(found.slope.estimate) < 0.3

@@ -1,5 +1,6 @@
 """The table of STATISTICS, section 3, row by row, and the laws that any decision obeys."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from lab.specs import Margins
 from lab.statistics import win
+from lab.statistics.intervals import OrderCertain
 from lab.statistics.times import ClockTimes, Times
 from lab.verdicts.decision import decide
 from lab.verdicts.language import crossing_landmarks
 from lab.verdicts.meeting import Side, independent
+from lab.verdicts.reading import Reading
 from lab.verdicts.words import Modifier, Verdict
 
 LAST = 40
@@ -125,6 +128,17 @@ def test_row_7_needs_most_members_of_both_to_have_reached():
     found = decided(side(hits), side(hits))
     assert found.verdict is Verdict.UNDECIDED
     assert found.more_members is None
+
+
+@pytest.mark.parametrize("reached", [(0.9, 0.79), (0.79, 0.9)])
+def test_row_7_needs_most_members_of_either(reached):
+    """Shares that differ by less than the margin, of which one alone falls short."""
+    near = OrderCertain(0.5, 0.45, 0.55, 0.97, lowest=0.5, highest=0.5)
+    shares = OrderCertain(0.0, -0.14, 0.14, 0.98, lowest=0.0, highest=0.0)
+    found = Reading(near, (shares,), p_value=1.0, sparse=False, reached=reached)
+    assert found.verdict(Margins()) is Verdict.UNDECIDED
+    whole = dataclasses.replace(found, reached=(0.9, 0.8))
+    assert whole.verdict(Margins()) is Verdict.EQUIVALENT
 
 
 def test_row_7_looks_at_landmarks_too():

@@ -145,3 +145,19 @@ def test_parts_of_crossed_members_are_counted_whatever_their_number():
     part = records.part(0, 96)
     assert (part.planned, part.complete, len(part.member)) == (96, True, 96)
     assert not records.part(64, 192).complete
+
+
+def test_what_an_early_look_has_excluded_stays_excluded():
+    """The first 64 members favour the smaller a little, the others the larger."""
+    small = np.concatenate([times(5, 17, 64), times(6, 23, 64)])
+    comparison, records = asked(small, times(7, 20))
+    (issue,) = [one for one in issues(comparison, records) if one.threshold == 1]
+    first, last = (decision_on(issue, comparison, records, look) for look in (64, 128))
+    pair = records["small"].part(0, 128), records["large"].part(0, 128)
+    alone = win_bounds(meet(pair, issue).placements[0], 1 - comparison.margins.alpha_win)
+    assert last.win_probability.lower == first.win_probability.lower > float(alone[0])
+    assert last.win_probability.upper == pytest.approx(float(alone[1]), abs=1e-12)
+    earlier = [one.difference for one in first.landmarks]
+    later = [one.difference for one in last.landmarks]
+    assert all(a.lower <= b.lower for a, b in zip(earlier, later, strict=True))
+    assert any(a.lower == b.lower > -1 for a, b in zip(earlier, later, strict=True))
