@@ -17,14 +17,14 @@ from toys import TWO_CLASSES, easy_images, mlp_cohort
 from lab.specs import AdamSpec, InitialSpec, MLPSpec, OptimizerSpec, SGDSpec, Varied
 from lab.training.initial import network_of
 from lab.training.member import Member, MemberState, make_member
-from lab.training.resident import Examples, make_resident, to_inputs
+from lab.training.resident import Examples, to_inputs
 from lab.words import Hyperparameter, Parametrisation
 
 BASE = 32
 WIDTHS = (BASE, 256)
 STEPS = 4
 MEMBERS = 4
-BATCH = Examples(*(leaf[:32] for leaf in make_resident(easy_images()).train))
+TRAIN = easy_images().train
 
 
 def cohort_of(width: int, optimizer: OptimizerSpec, parametrisation: Parametrisation):
@@ -36,9 +36,14 @@ def cohort_of(width: int, optimizer: OptimizerSpec, parametrisation: Parametrisa
     )
 
 
+def batch() -> Examples:
+    """Made when it is needed: importing this touches no device."""
+    return Examples(jnp.asarray(TRAIN.inputs[:32]), jnp.asarray(TRAIN.targets[:32]))
+
+
 def trained(member: Member, index: jax.Array, steps: int) -> tuple[MemberState, MemberState]:
     start = member.init(index)
-    learn = lambda state, _: (member.learn(state, BATCH), None)  # noqa: E731
+    learn = lambda state, _: (member.learn(state, batch()), None)  # noqa: E731
     return start, jax.lax.scan(learn, start, length=steps)[0]
 
 
@@ -56,7 +61,7 @@ def changes(
     def changed(index: jax.Array) -> Any:
         start, end = trained(member, index, STEPS)
         before, after = (
-            network.activations(one.params, one.model_state, to_inputs(BATCH.inputs), None)
+            network.activations(one.params, one.model_state, to_inputs(batch().inputs), None)
             for one in (start, end)
         )
         return jax.tree.map(lambda new, old: jnp.abs(new - old).mean(), after, before)

@@ -22,7 +22,7 @@ from lab.specs import OwnModelSpec
 from lab.training.observation import named
 
 IMAGES, VECTORS = Signature((4, 4, 1), (2,)), Signature((3,), (2,))
-LABELS = jnp.array([0, 1, 1])
+LABELS = np.array([0, 1, 1], np.int32)
 
 
 def own(name: str, signature: Signature, kwargs: str = "{}") -> Network:

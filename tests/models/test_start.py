@@ -25,7 +25,11 @@ SIGNATURE = Signature((8, 5, 1), (3,))
 MLP = build_network(MLPSpec(32), SIGNATURE)
 RESNET = build_network(ResNetSpec(2, 1), Signature((4, 4, 1), (3,)))
 SOURCE = SourceSpec("folder")
-KEYS = jax.random.split(jax.random.key(2), 3)
+
+
+def keys() -> jax.Array:
+    """Made when they are needed: importing this touches no device."""
+    return jax.random.split(jax.random.key(2), 3)
 
 
 def weights_of(network: Any, number: int = 0) -> Weights:
@@ -50,12 +54,12 @@ def start_with(spec: InitialSpec, source: Weights | None, network: Any = MLP) ->
 def members(spec: InitialSpec) -> dict[str, np.ndarray]:
     """Parameters of three members side by side."""
     start = start_with(spec, weights_of(MLP))
-    return named(jax.device_get(jax.jit(jax.vmap(start.init))(KEYS)[0]))
+    return named(jax.device_get(jax.jit(jax.vmap(start.init))(keys())[0]))
 
 
 def test_pretrained_members_are_the_source_and_fresh_parts_are_their_own() -> None:
     source = weights_of(MLP).params
-    plain = named(jax.jit(jax.vmap(MLP.init))(KEYS)[0])
+    plain = named(jax.jit(jax.vmap(MLP.init))(keys())[0])
     for path, leaves in members(InitialSpec(source=SOURCE, fresh=("Dense_2",))).items():
         if path.startswith("Dense_2"):
             np.testing.assert_array_equal(leaves, plain[path])
@@ -89,11 +93,11 @@ def test_matched_tensors_have_the_mean_and_the_variance_of_the_source() -> None:
 
 def test_batch_statistics_come_along_with_weights_alone() -> None:
     source = weights_of(RESNET)
-    _, taken = start_with(InitialSpec(source=SOURCE), source, RESNET).init(KEYS[0])
+    _, taken = start_with(InitialSpec(source=SOURCE), source, RESNET).init(keys()[0])
     for path, leaf in named(taken).items():
         np.testing.assert_array_equal(leaf, source.model_state[path])
     matched = start_with(InitialSpec(source=SOURCE, use=Use.MATCHED), source, RESNET)
-    for path, leaf in named(matched.init(KEYS[0])[1]).items():
+    for path, leaf in named(matched.init(keys()[0])[1]).items():
         assert (np.asarray(leaf) == float(path.endswith("var"))).all()
 
 
