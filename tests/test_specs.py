@@ -312,7 +312,7 @@ REFUSED = {
     "MLP depth": (lambda: MLPSpec(8, 0), "depth is 0", "--depth"),
     "CNN width": (lambda: CNNSpec(0), "width is 0", "--width"),
     "CNN depth": (lambda: CNNSpec(8, -1), "depth is -1", "--depth"),
-    "one layer to skip": (lambda: MLPSpec(8, 1, skips=True), "depth is 1", "--noskips"),
+    "one layer to skip": (lambda: MLPSpec(8, 1, skips=True), "depth is 1", "skips to false"),
     "one level to skip": (lambda: PlainUNetSpec(8, 1), "depth is 1", "larger --depth"),
     "heads": (lambda: ViTSpec(9, 1, 2), "width 9 is not a multiple of the 2", "--width=10"),
     "patch": (lambda: ViTSpec(8, 1, 2, patch=0), "patch is 0", "--patch"),
@@ -325,12 +325,12 @@ REFUSED = {
     "stochastic depth": (
         lambda: ResNetSpec(stochastic_depth=1.0),
         "stochastic_depth is 1.0",
-        "another --stochastic_depth",
+        "set another",
     ),
     "stochastic depth nan": (
         lambda: ResNetSpec(stochastic_depth=math.nan),
         "stochastic_depth is nan",
-        "another --stochastic_depth",
+        "set another",
     ),
     "stochastic depth of single blocks": (
         lambda: MobileNetSpec(1.0, 0.25, stochastic_depth=0.1),
@@ -340,7 +340,7 @@ REFUSED = {
     "stochastic depth of a plain net": (
         lambda: ResNetSpec(skips=False, stochastic_depth=0.1),
         "stochastic_depth is 0.1",
-        "drop --stochastic_depth or --noskips",
+        "set it to 0",
     ),
     "rate": (lambda: AdamSpec(-1e-3), "learning_rate is -0.001", "--learning_rate"),
     "rate inf": (lambda: AdamSpec(math.inf), "learning_rate is inf", "--learning_rate"),
@@ -489,7 +489,7 @@ REFUSED = {
             initial=InitialSpec(parametrisation=MUP, base_width=8),
         ),
         "cannot be one tensor",
-        "drop --tied",
+        "set tied to false",
     ),
     "initial weights crossed, and one source": (
         lambda: cohort(initial=InitialSpec(source=SourceSpec("/w")), seeds=SeedsSpec(init=2)),

@@ -49,7 +49,7 @@ def require_fitting(spec: FamilySpec, signature: Signature) -> None:
         ):
             raise UsageError(
                 f"a tied head says one of the {signature.vocabulary} tokens that it reads, and "
-                f"{signature.answers} answers are asked: drop --tied"
+                f"{signature.answers} answers are asked: set tied to false"
             )
 
 
@@ -100,6 +100,6 @@ def _require_patches(signature: Signature, patch: int) -> None:
         sides = math.gcd(height, width)
         fitting = next(size for size in range(min(patch, sides), 0, -1) if sides % size == 0)
         raise UsageError(
-            f"images are {height}x{width}; patches of {patch}x{patch} do not tile them: pass "
-            f"--patch={fitting}"
+            f"images are {height}x{width}; patches of {patch}x{patch} do not tile them: set "
+            f"patch to {fitting}"
         )

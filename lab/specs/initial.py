@@ -149,7 +149,7 @@ def at_width(model: ModelSpec, width: float) -> ModelSpec:
     require(
         not getattr(model, "tied", False),
         "under muP embeddings and the last layer differ in scale, so they cannot be one tensor: "
-        "drop --tied",
+        "set tied to false",
     )
     whole = isinstance(known["width"], int)
     require(

@@ -167,7 +167,7 @@ def _fit(design: Floats, events: Integers, at_risk: Integers) -> _Fitted | None:
         if np.abs(design @ beta).max() > _FARTHEST:
             return None
         if abs(gain) <= _ENOUGH * (1 + abs(now)):
-            return _Fitted(beta, np.linalg.inv(information).astype(np.float64), now)
+            return _Fitted(np.asarray(beta, np.float64), np.linalg.inv(information), now)
     return None
 
 

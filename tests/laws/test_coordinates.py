@@ -17,7 +17,7 @@ from toys import TWO_CLASSES, easy_images, mlp_cohort
 from lab.specs import AdamSpec, InitialSpec, MLPSpec, OptimizerSpec, SGDSpec, Varied
 from lab.training.initial import network_of
 from lab.training.member import Member, MemberState, make_member
-from lab.training.resident import Examples, to_inputs
+from lab.training.resident import Examples, make_resident, to_inputs
 from lab.words import Hyperparameter, Parametrisation
 
 BASE = 32

@@ -217,13 +217,13 @@ REFUSED: dict[str, tuple[ModelSpec, Signature, str]] = {
     "pixels of a classifier": (CNNSpec(8), PIXELS, "an answer for every pixel, and CNNSpec"),
     "a class of a U-Net": (PlainUNetSpec(8), IMAGES, "one answer for all pixels, and PlainUNet"),
     "next tokens of an MLP": (MLPSpec(8), TEXT, "an answer for every token, and MLPSpec"),
-    "patches": (ViTSpec(8, 1, 2, patch=3), IMAGES, r"4x4; patches of 3x3.*--patch=2"),
+    "patches": (ViTSpec(8, 1, 2, patch=3), IMAGES, r"4x4; patches of 3x3.*patch to 2"),
     "levels": (PlainUNetSpec(8, 5), PIXELS, r"8x8.*multiples of 16.*--image_size=16"),
     "halvings": (UNetSpec(1.0, depth=4), PIXELS, r"8x8.*multiples of 16.*--image_size=16"),
     "tied classes": (
         TransformerSpec(8, 1, 2, tied=True),
         Signature((5,), (3,), vocabulary=7),
-        "one of the 7 tokens that it reads, and 3 answers are asked: drop --tied",
+        "one of the 7 tokens that it reads, and 3 answers are asked: set tied to false",
     ),
 }
 

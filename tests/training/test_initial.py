@@ -31,10 +31,11 @@ from lab.specs import (
 from lab.training.hyperparameters import Hyperparameters
 from lab.training.member import MemberState, make_member
 from lab.training.optimizers import build_optimizer
-from lab.training.resident import Examples, make_resident
+from lab.training.resident import Examples
 
 FROZEN = InitialSpec(frozen=("Dense_0",))
-BATCH = Examples(*(leaf[:8] for leaf in make_resident(easy_images()).train))
+TRAIN = easy_images().train
+BATCH = Examples(TRAIN.inputs[:8], TRAIN.targets[:8])
 OPTIMIZERS: tuple[OptimizerSpec, ...] = (
     AdamSpec(0.1),
     SGDSpec(0.1, weight_decay=0.1),
@@ -117,8 +118,8 @@ def test_batch_statistics_follow_the_batches_whatever_is_frozen() -> None:
 
 
 RATES = {"wide": 0.25, "bias": 3.0}
-PARAMS = {"wide": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5, 0.1])}
-GRADIENTS = {"wide": jnp.array([[0.3, 0.2]]), "bias": jnp.array([-0.2, 0.1])}
+PARAMS = {"wide": np.float32([[1.0, -2.0]]), "bias": np.float32([0.5, 0.1])}
+GRADIENTS = {"wide": np.float32([[0.3, 0.2]]), "bias": np.float32([-0.2, 0.1])}
 
 
 def stepped(spec: OptimizerSpec, rates: dict[str, float], decay: float | None) -> dict[str, Any]:

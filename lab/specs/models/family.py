@@ -73,7 +73,7 @@ def require_something_to_skip(spec: _Deep) -> None:
     """UsageError for skip connections in a net of one layer or level, which has none."""
     require(
         spec.depth > 1 or not spec.skips,
-        "depth is 1, and skip connections need 2 or more: pass a larger --depth, or --noskips",
+        "depth is 1, and skip connections need 2 or more: pass a larger --depth, or set skips to false",
     )
 
 
@@ -81,13 +81,12 @@ def require_branches_to_drop(spec: ResidualFamily) -> None:
     """UsageError unless stochastic depth is a probability below 1, and of what can be dropped."""
     require(
         0 <= spec.stochastic_depth < 1,
-        f"stochastic_depth is {spec.stochastic_depth}; it must lie in [0, 1): pass another "
-        "--stochastic_depth",
+        f"stochastic_depth is {spec.stochastic_depth}; it must lie in [0, 1): set another",
     )
     require(
         spec.stochastic_depth == 0 or spec.skips,
         f"stochastic_depth is {spec.stochastic_depth}, and without skip connections there is "
-        "nothing to go on with once a branch is dropped: drop --stochastic_depth or --noskips",
+        "nothing to go on with once a branch is dropped: set it to 0, or skips to true",
     )
 
 
@@ -97,7 +96,7 @@ def require_several_units(width: int, normalisation: Normalisation) -> None:
     require(
         width > 1 or not alone,
         f"width is 1, and {normalisation.value} normalisation makes 0 of one number: pass "
-        "--width=2 or more, or another --normalisation",
+        "--width=2 or more, or set another normalisation",
     )
 
 

@@ -75,8 +75,8 @@ class MobileNetSpec(ResidualFamily):
         require(
             self.stochastic_depth == 0 or self.depth > 0.25,
             f"stochastic_depth is {self.stochastic_depth}, and with depth {self.depth} no stage "
-            "has a second block, which could be dropped: drop --stochastic_depth, or pass a "
-            "--depth above 0.25",
+            "has a second block, which could be dropped: set stochastic_depth to 0, or "
+            "depth above 0.25",
         )
 
 
