@@ -249,10 +249,7 @@ def _require_as_before(
             "cannot be gone on with: pass another --out"
         )
     if before["data_digest"] != data_digest:
-        raise UsageError(
-            f"the data of {cohort.data.name} are not those that this run began with: "
-            f"{_remedy(cohort.data)}, or pass another --out"
-        )
+        raise UsageError(_other_data(cohort.data))
     for asked, there, flag, said in (
         (lanes, before["lanes"], "lanes", "lanes"),
         (width, before["lane_width"], "lane_width", "lanes in a block"),
@@ -264,10 +261,16 @@ def _require_as_before(
             )
 
 
-def _remedy(data: AnyDataSpec) -> str:
+def _other_data(data: AnyDataSpec) -> str:
     if isinstance(data, OwnTaskSpec):
-        return "let that function give the same arrays again"
-    return "pass the --data_dir that holds them"
+        return (
+            f"{data.path} gives other data than this run began with: let it give the same arrays "
+            "again, or pass another --out"
+        )
+    return (
+        f"data set {data.name} is not the one this run began with: pass the --data_dir that holds "
+        "it, or another --out"
+    )
 
 
 def _require_source_as_before(
