@@ -335,7 +335,7 @@ REFUSED = {
     "stochastic depth of single blocks": (
         lambda: MobileNetSpec(1.0, 0.25, stochastic_depth=0.1),
         "with depth 0.25 no stage has a second block",
-        "--depth above 0.25",
+        "depth above 0.25",
     ),
     "stochastic depth of a plain net": (
         lambda: ResNetSpec(skips=False, stochastic_depth=0.1),

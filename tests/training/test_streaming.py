@@ -40,10 +40,11 @@ from lab.training import replay as replay_module
 from lab.training.lanes import Lanes, Layout, replicated
 from lab.training.member import Member, MemberInfo, MemberState, make_member
 from lab.training.observation import Value
-from lab.training.planning import BITS_DEPEND_ON, CohortPlan, plan_study
+from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
 from lab.training.replay import replay
 from lab.training.resident import Chunks, Examples, make_resident
+from lab.training.rounding import BITS_DEPEND_ON
 from lab.training.runner import Looks, run
 from lab.training.streaming import WINDOW_BYTES, Feed, most_evaluations
 from lab.words import Residence

@@ -73,7 +73,8 @@ def require_something_to_skip(spec: _Deep) -> None:
     """UsageError for skip connections in a net of one layer or level, which has none."""
     require(
         spec.depth > 1 or not spec.skips,
-        "depth is 1, and skip connections need 2 or more: pass a larger --depth, or set skips to false",
+        "depth is 1, and skip connections need 2 or more: pass a larger --depth, or set skips to "
+        "false",
     )
 
 
