@@ -84,9 +84,7 @@ _CLIP_NORM = flags.DEFINE_float(
 _EMA_DECAY = flags.DEFINE_float(
     "ema_decay", 0.0, "Evaluate a moving average of the weights that decays so; 0 is none."
 )
-_DROPOUT = flags.DEFINE_float(
-    "dropout", 0.0, "Share of hidden outputs that a training step drops (mlp, cnn)."
-)
+_DROPOUT = flags.DEFINE_float("dropout", 0.0, "Share of hidden outputs that a training step drops.")
 _LABEL_SMOOTHING = flags.DEFINE_float(
     "label_smoothing", 0.0, "Weight of the training labels that is spread over all classes."
 )

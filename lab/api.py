@@ -35,6 +35,7 @@ from lab.specs import (
     OptimizerSpec,
     OwnModelSpec,
     RecipeSpec,
+    SeedsSpec,
     SequentialSpec,
     TargetSpec,
     cohort_seeds,
@@ -48,6 +49,7 @@ __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
 
 _PLAIN = RecipeSpec()
 _FAMILY = InitialSpec()
+_OWN_SEEDS = SeedsSpec()
 
 
 class Result(NamedTuple):
@@ -85,6 +87,7 @@ def race(
     budget_steps: int = 2000,
     eval_every: int = 20,
     seed: int = 0,
+    seeds: SeedsSpec = _OWN_SEEDS,
     sequential: bool = False,
     lanes: int | None = None,
     data_dir: str | Path | None = None,
@@ -99,6 +102,7 @@ def race(
             row; a `TargetSpec` says more.
         out: the run folder; report.html in it shows the evidence.
         optimizer: Adam at 0.003 by default, for all networks alike.
+        seeds: which seeds members share; `SeedsSpec(order=1)` lets large data be streamed.
         sequential: members are added until the answer is clear, `members` at most.
         lanes: members trained at once; None is as many as fit.
         say: prints a line; `lambda *_, **__: None` for silence.
@@ -109,6 +113,8 @@ def race(
     _prepare(say)
     data_folder = None if data_dir is None else Path(data_dir)
     named, data = open_data(task, data_folder)
+    apart = cohort_seeds(seed, len(models))
+    roots = apart if seeds.order is None else apart[:1] * len(models)
     cohorts = [
         CohortSpec(
             name=name,
@@ -123,10 +129,9 @@ def race(
             seed=own_seed,
             recipe=recipe,
             initial=initial,
+            seeds=seeds,
         )
-        for (name, model), own_seed in zip(
-            models.items(), cohort_seeds(seed, len(models)), strict=True
-        )
+        for (name, model), own_seed in zip(models.items(), roots, strict=True)
     ]
     looks = SequentialSpec(default_looks(members)) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
