@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from lab.data.arrays import DataArrays
 from lab.data.own import OwnTask, load_own, resolve_task
 from lab.errors import UsageError
+from lab.records.paths import RunPaths
 from lab.records.reader import read_cohort
-from lab.records.store import RunFolder
+from lab.records.store import RunFolder, read_environment
 from lab.specs import (
     AdamSpec,
     CohortSpec,
@@ -170,6 +171,18 @@ def test_a_member_of_a_user_s_net_comes_again_to_the_bit(trained: Trained) -> No
     again = replay(trained.root, "own", 6)
     assert again.difference is None
     assert again.agreeing == again.evaluations > 0
+
+
+def test_a_run_does_not_go_on_with_other_data(trained: Trained) -> None:
+    facts = read_environment(RunPaths(trained.root))["cohorts"]
+    other = load_own(OwnTaskSpec("user_tasks:points", '{"spread": 0.5}', POINTS.metrics))
+    study = StudySpec("?", (trained.cohort,), ())
+    with pytest.raises(UsageError) as refused:
+        plan_study(study, {trained.cohort.data: other}, None, None, facts)
+    assert str(refused.value) == (
+        "the data of user_tasks:points are not those that this run began with: let that function "
+        "give the same arrays again, or pass another --out"
+    )
 
 
 PURITY = "a model must be a pure function of its variables and random streams"
