@@ -180,8 +180,8 @@ def test_a_run_does_not_go_on_with_other_data(trained: Trained) -> None:
     with pytest.raises(UsageError) as refused:
         plan_study(study, {trained.cohort.data: other}, None, None, facts)
     assert str(refused.value) == (
-        "user_tasks:points gives other data than this run began with: let it give the same arrays "
-        "again, or pass another --out"
+        "the data of user_tasks:points are not those that this run began with: let that function "
+        "give the same arrays again, or pass another --out"
     )
 
 
