@@ -262,14 +262,14 @@ def _require_as_before(
 
 
 def _other_data(data: AnyDataSpec) -> str:
-    if isinstance(data, OwnTaskSpec):
-        return (
-            f"{data.path} gives other data than this run began with: let it give the same arrays "
-            "again, or pass another --out"
-        )
+    remedy = (
+        "let that function give the same arrays again"
+        if isinstance(data, OwnTaskSpec)
+        else "pass the --data_dir that holds them"
+    )
     return (
-        f"data set {data.name} is not the one this run began with: pass the --data_dir that holds "
-        "it, or another --out"
+        f"the data of {data.name} are not those that this run began with: {remedy}, or pass "
+        "another --out"
     )
 
 
