@@ -20,10 +20,10 @@ from lab.training.member import Member, MemberState, make_member
 from lab.training.resident import Examples, make_resident, to_inputs
 from lab.words import Hyperparameter, Parametrisation
 
-BASE = 32
+BASE = 64
 WIDTHS = (BASE, 256)
 STEPS = 4
-MEMBERS = 4
+MEMBERS = 16
 TRAIN = easy_images().train
 
 
@@ -101,7 +101,7 @@ LEARNT = 0.4
 
 def least_rate(width: int, parametrisation: Parametrisation) -> float:
     """The least at which members have LEARNT, by their mean validation loss, after some steps."""
-    members = 8 * len(RATES)
+    members = 4 * len(RATES)
     cohort = dataclasses.replace(
         cohort_of(width, AdamSpec(0.01), parametrisation),
         vary=(Varied(Hyperparameter.LEARNING_RATE, RATES),),
@@ -114,12 +114,12 @@ def least_rate(width: int, parametrisation: Parametrisation) -> float:
         return member.evaluate(end, validation)[1].metrics_M[0]
 
     losses = jax.jit(jax.vmap(loss))(jnp.arange(members, dtype=jnp.int32))
-    return RATES[int((losses.reshape(8, -1).mean(0) <= LEARNT).argmax())]
+    return RATES[int((losses.reshape(4, -1).mean(0) <= LEARNT).argmax())]
 
 
 def test_the_rate_of_a_narrow_net_is_a_wide_one_s_under_mup_alone() -> None:
     """Yang et al. 2022, figure 1; rates lie a factor of two apart."""
     narrow = least_rate(BASE, Parametrisation.STANDARD)
-    standard, mup = (least_rate(256, one) for one in Parametrisation)
+    standard, mup = (least_rate(512, one) for one in Parametrisation)
     assert RATES[0] < standard <= narrow / 4
     assert narrow / 2 <= mup <= narrow * 2

@@ -14,12 +14,12 @@ from lab.models.schemes import deviation
 from lab.models.start import make_start
 from lab.specs import (
     AdamSpec,
+    CNNSpec,
     InitialSpec,
     MLPSpec,
     ModelSpec,
     NAdamSpec,
     SGDSpec,
-    UNetSpec,
 )
 from lab.words import Parametrisation, Scheme
 
@@ -95,14 +95,13 @@ def test_draws_have_the_deviations_of_table_3(scheme: Scheme, width: int) -> Non
 
 CASES = {
     "mlp": (MLPSpec(16), MLPSpec(4), "Dense_2/kernel"),
-    "unet": (UNetSpec(0.5), UNetSpec(0.25), "Conv_1/kernel"),
+    "cnn": (CNNSpec(8), CNNSpec(4), "Dense_0/kernel"),
 }
 MUP = InitialSpec(parametrisation=Parametrisation.MUP, base_width=4)
 
 
 def network_of(model: ModelSpec) -> Network:
-    masks = isinstance(model, UNetSpec)
-    return build_network(model, Signature((8, 8, 3), (8, 8) if masks else (3,)))
+    return build_network(model, Signature((4, 4, 2), (3,)))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -168,7 +168,7 @@ def test_what_is_named_starts_at_zero_and_nothing_else() -> None:
     network = build_network(MLPSpec(4), Signature((3, 2, 1), (3,)))
     spec = InitialSpec(zero=("Dense_2", ".*_0/kernel"))
     start = make_start(spec, network, None, AdamSpec(0.1), ())
-    mine, plain = (named(one(jax.random.key(0))[0]) for one in (start.init, network.init))
+    mine, plain = (named(jax.jit(one)(jax.random.key(0))[0]) for one in (start.init, network.init))
     for path, leaf in mine.items():
         zero = path.startswith("Dense_2") or path == "Dense_0/kernel"
         np.testing.assert_array_equal(leaf, jnp.zeros_like(leaf) if zero else plain[path])

@@ -93,11 +93,11 @@ def test_matched_tensors_have_the_mean_and_the_variance_of_the_source() -> None:
 
 def test_batch_statistics_come_along_with_weights_alone() -> None:
     source = weights_of(RESNET)
-    _, taken = start_with(InitialSpec(source=SOURCE), source, RESNET).init(keys()[0])
+    _, taken = jax.jit(start_with(InitialSpec(source=SOURCE), source, RESNET).init)(keys()[0])
     for path, leaf in named(taken).items():
         np.testing.assert_array_equal(leaf, source.model_state[path])
     matched = start_with(InitialSpec(source=SOURCE, use=Use.MATCHED), source, RESNET)
-    for path, leaf in named(matched.init(keys()[0])[1]).items():
+    for path, leaf in named(jax.jit(matched.init)(keys()[0])[1]).items():
         assert (np.asarray(leaf) == float(path.endswith("var"))).all()
 
 
