@@ -43,6 +43,7 @@ def recipe(cohort: CohortSpec) -> str:
         *precision,
         *divergence,
         *_initial(cohort.initial),
+        *_share(cohort.train_share),
     ]
     return ", ".join(parts)
 
@@ -87,6 +88,10 @@ def _schedule(spec: ScheduleSpec) -> list[str]:
             return [f"rate down with the inverse square root of steps (timescale {timescale})"]
         case _:
             assert_never(spec)
+
+
+def _share(share: float) -> list[str]:
+    return [] if share == 1 else [f"each member on {100 * share:g}% of the training examples"]
 
 
 def _initial(spec: InitialSpec) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.quantities import flops
-from lab.reports import captions, explanations, formatting, recipes
+from lab.reports import captions, data_words, explanations, formatting, recipes
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.verdicts.clocks import last_start
@@ -70,9 +70,13 @@ def _data(data: AnyDataSpec) -> str:
         measured = formatting.joined([metric.label for metric in data.metrics])
         return f"{data.path}{arguments}, code of your own, which measures {measured}"
     size = "" if data.image_size is None else f", images of {data.image_size} × {data.image_size}"
+    cut = f", {data_words.text_words(data.text)}" if data.text else ""
+    harder = "".join(f"; {words}" for words in data_words.difficulty_words(data))
     return (
-        f"{data.name} ({data.task.value}{size}); trained on {data.train_split or 'its train split'}"
+        f"{data.name} ({data.task.value}{size}{cut}); "
+        f"trained on {data.train_split or 'its train split'}"
         f", measured on {data.validation_split or 'its validation split, else the end of train'}"
+        f"{harder}"
         f"{'. Training examples are streamed: all see them in one order' if data.streamed else ''}"
     )
 

@@ -19,6 +19,7 @@ from lab.reports.figures import draw_all
 from lab.specs import (
     CosineSchedule,
     DataSpec,
+    DifficultySpec,
     LionSpec,
     MLPSpec,
     OptimizerSpec,
@@ -26,6 +27,7 @@ from lab.specs import (
     SeedsSpec,
     SGDSpec,
     TargetSpec,
+    TextSpec,
     UNetSpec,
     Varied,
 )
@@ -268,3 +270,19 @@ def test_flops(number, shown):
 
 def test_missing_estimates_are_dashes():
     assert formatting.share(None) == formatting.ratio({"estimate": None}) == "–"
+
+
+def test_what_was_made_of_the_data_is_declared() -> None:
+    hard = DataSpec(
+        "sklearn_digits",
+        Task.CLASSIFICATION,
+        difficulty=DifficultySpec(train_fraction=0.1, label_noise=0.2),
+    )
+    target = TargetSpec(Metric.LOSS, (0.5,))
+    plain = dataclasses.replace(cohort("a"), data=hard, target=target, train_share=0.5)
+    declared = dict(text.plan(plain))["Data"]
+    assert "10% of the training examples; 20% of the training labels wrong" in declared
+    assert "each member on 50% of the training examples" in text.cohort_line(plain, {})
+    prose = DataSpec("python_documentation", Task.LANGUAGE, text=TextSpec(window=32))
+    told = dict(text.plan(dataclasses.replace(plain, data=prose)))["Data"]
+    assert "characters in windows of 32" in told
