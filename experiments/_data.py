@@ -55,6 +55,20 @@ _RESIDENCE = flags.DEFINE_enum_class(
     "members then see it in one order, which --cross=order:1 agrees to.",
 )
 _TEXT_FLAGS = ("tokens", "window", "vocabulary")
+OF_TFDS = (
+    *_TEXT_FLAGS,
+    "image_size",
+    "train_split",
+    "validation_split",
+    "residence",
+    "classes",
+    "train_fraction",
+    "imbalance",
+    "label_noise",
+    "input_noise",
+    "difficulty_seed",
+)
+"""What a task of the user's own, which brings its data, has no use for."""
 
 
 def data_dir() -> Path | None:

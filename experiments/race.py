@@ -68,7 +68,6 @@ _BUDGET = flags.DEFINE_integer("budget_steps", 2000, "The most steps a member ma
 _EVERY = flags.DEFINE_integer("eval_every", 20, "Steps from one evaluation to the next.")
 
 DEFAULT_DIALS = ('{"width": 8}', '{"width": 32}')
-_DATA_FLAGS = ("dataset", "image_size", "train_split", "validation_split", "foreground")
 
 
 class Entry(NamedTuple):
@@ -188,7 +187,7 @@ def _task() -> AnyDataSpec:
     """The lab's task on a TFDS set, or the user's own."""
     text = _TASK.value
     if text is not None and ":" in text:
-        for flag in _DATA_FLAGS:
+        for flag in ("dataset", "foreground", *_data.OF_TFDS):
             if flags.FLAGS[flag].present:
                 raise UsageError(
                     f"{flag} is given, but the task {text} brings its own data: drop --{flag}"

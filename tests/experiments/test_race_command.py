@@ -43,6 +43,11 @@ MISTAKES = {
         "brings its own data",
         "drop --dataset",
     ),
+    "own data made harder": (
+        ["--task=a.b:c", "--train_fraction=0.5"],
+        "brings its own data",
+        "drop --train_fraction",
+    ),
     "noise on text": (
         ["--dataset=python_documentation", "--input_noise=0.5"],
         "tokens are no numbers",
