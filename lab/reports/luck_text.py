@@ -87,9 +87,13 @@ def _restarts(best: Restarts | None, horizon: int) -> str:
         f"{formatting.count(horizon)}"
     )
     if best.ratio is None:
-        return f"Restarts: {costs}; with fewer than {MINIMUM} that reached it, that may be chance."
+        return (
+            f"Restarts: {costs}; with fewer than {MINIMUM} that reached it, or hardly any by then, "
+            "that may be chance."
+        )
+    upper = "no bound" if best.ratio.upper is None else f"{best.ratio.upper:.2f}"
     lean = (
-        f"{best.ratio.estimate:.2f} [{best.ratio.lower:.2f}, {best.ratio.upper:.2f}] times the "
+        f"{best.ratio.estimate:.2f} [{best.ratio.lower:.2f}, {upper}] times the "
         "cost, allowing for the cut-off having been chosen on these members"
     )
     advice = "restart" if best.pays else "this does not show that restarts pay"

@@ -5,11 +5,12 @@ times have a heavy tail, or some members never arrive, that is cheaper than wait
 """
 
 import dataclasses
+import math
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.statistics.intervals import Floats, Interval
+from lab.statistics.intervals import Floats
 from lab.statistics.times import ClockTimes, Integers
 
 MINIMUM = 10
@@ -19,13 +20,27 @@ _BATCH_CELLS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Saving:
+    """The cost with restarts over that without; below 1 they pay.
+
+    `upper` is None where members left out of a choice did not reach by it often enough to bound
+    what it costs.
+    """
+
+    estimate: float
+    lower: float
+    upper: float | None
+    level: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Restarts:
     """The best cut-off of a cohort, in evaluations, and expected costs to a success in clock units.
 
     `cost` is what restarting at the cut-off seemed to cost in this very cohort and
     `cost_at_budget` what it cost to restart only at the budget. Their ratio is too good, since the
     cut-off was chosen on the same members; `ratio` is corrected for that, and may exceed 1. None
-    where fewer than MINIMUM members reached.
+    where fewer than MINIMUM members reached, or none of those left out by what others choose.
     """
 
     cutoff: int
@@ -33,12 +48,12 @@ class Restarts:
     reached_by_cutoff: int
     cost: float
     cost_at_budget: float
-    ratio: Interval | None
+    ratio: Saving | None
 
     @property
     def pays(self) -> bool:
         """Whether the whole interval lies below 1: restarting earlier is cheaper."""
-        return self.ratio is not None and self.ratio.below(1.0)
+        return self.ratio is not None and self.ratio.upper is not None and self.ratio.upper < 1
 
 
 def best_restart(
@@ -94,7 +109,7 @@ def _chosen(costs: Floats) -> Integers:
 
 def _ratio(
     counts: Integers, positions: Integers, level: float, generator: np.random.Generator
-) -> Interval | None:
+) -> Saving | None:
     members = int(counts.sum())
     if members - counts[-1] < MINIMUM:
         return None
@@ -108,23 +123,30 @@ def _ratio(
             for start in range(0, DRAWS, batch)
         ]
     )
-    lower, upper = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     estimate = _cross_validated(few, at)
-    return Interval.of(estimate, min(lower, estimate), max(upper, estimate), level)
+    if estimate is None:
+        return None
+    # Of the draws themselves: between a finite and an infinite one lies nothing.
+    ends = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+    lower, upper = min(float(ends[0]), estimate), max(float(ends[1]), estimate)
+    return Saving(estimate, lower, upper if math.isfinite(upper) else None, level)
 
 
 def _out_of_bag(
     counts: Integers, positions: Integers, draws: int, generator: np.random.Generator
 ) -> Floats:
-    """Ratios of costs among the members left out, for what those drawn choose [draws or fewer]."""
+    """Ratios of costs among the members left out, for what those drawn choose [draws or fewer].
+
+    Infinite where none of those left out reached by it: a cut-off that a single early member makes
+    look cheap is bounded by nobody else.
+    """
     members = int(counts.sum())
     times = generator.multinomial(members, np.full(members, 1 / members), draws)
     inside, outside = _by_cell(times, counts), _by_cell(times == 0, counts)
     told = inside[:, :-1].any(-1) & outside[:, :-1].any(-1)
     inside, outside = inside[told], outside[told]
     chosen = _chosen(_costs(inside, positions))[:, None]
-    hits, spent = _summed(outside, positions)
-    costs = spent / np.maximum(hits, 1)
+    costs = _costs(outside, positions)
     return np.asarray(np.take_along_axis(costs, chosen, -1)[:, 0] / costs[:, -1], dtype=np.float64)
 
 
@@ -135,7 +157,7 @@ def _by_cell(weights: npt.NDArray[np.integer | np.bool_], counts: Integers) -> I
     return np.diff(sums[..., np.append(0, np.cumsum(counts))], axis=-1)
 
 
-def _cross_validated(counts: Integers, positions: Integers) -> float:
+def _cross_validated(counts: Integers, positions: Integers) -> float | None:
     """The ratio of costs where each member is left out once, and those left out are added up."""
     occupied = np.flatnonzero(counts)
     chosen = _chosen(_costs(counts - np.eye(len(counts), dtype=np.int64)[occupied], positions))
@@ -145,4 +167,4 @@ def _cross_validated(counts: Integers, positions: Integers) -> float:
     hits = (members * (reached & (ends <= positions[chosen]))).sum()
     spent = (members * np.minimum(ends, positions[chosen])).sum()
     whole = (members * ends).sum() / (members * reached).sum()
-    return float(spent / max(hits, 1) / whole)
+    return float(spent / hits / whole) if hits else None
