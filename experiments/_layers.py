@@ -10,6 +10,7 @@ can. Shapes alone are traced: it takes seconds, whatever the model's size.
 """
 
 import csv
+import dataclasses
 import io
 import json
 import textwrap
@@ -33,7 +34,7 @@ from lab.reports.formatting import NONE
 from lab.reports.tables import Table
 from lab.reports.text import WIDTH
 from lab.reports.typeset import markdown
-from lab.specs import AnyDataSpec, ModelSpec, json_converter
+from lab.specs import AnyDataSpec, ModelSpec, OwnModelSpec, json_converter
 from lab.specs.families import FAMILIES, model_spec, read_dials
 from lab.training.problem import make_problem
 from lab.words import Task
@@ -205,9 +206,17 @@ def _told(spec: ModelSpec, signature: Signature, batch_size: int, notes: list[st
 
 
 def _called(spec: ModelSpec) -> str:
-    """As --model and --model_kwargs would say it."""
-    name = next((name for name, family in FAMILIES.items() if isinstance(spec, family)), "")
-    return f"{name} {json.dumps(json_converter().unstructure(spec))}"
+    """As --model and --model_kwargs would say it: dials at their defaults need none."""
+    if isinstance(spec, OwnModelSpec):
+        return f"{spec.path} {spec.kwargs}"
+    name = next(name for name, family in FAMILIES.items() if isinstance(spec, family))
+    stored = json_converter().unstructure(spec)
+    turned = {
+        field.name: stored[field.name]
+        for field in dataclasses.fields(spec)
+        if getattr(spec, field.name) != field.default
+    }
+    return f"{name} {json.dumps(turned)}"
 
 
 def _as_table(table: LayerTable) -> Table:

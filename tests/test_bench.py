@@ -25,7 +25,7 @@ from benchmarks.work import Work
 from benchmarks.workloads import ENGINES, NEVER, TORCH_LOOP, TORCH_VMAP, WORKLOADS
 from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
-from lab.models import build_module, count_parameters
+from lab.models import Signature, build_module, count_parameters
 from lab.specs import (
     AdamSpec,
     CNNSpec,
@@ -426,7 +426,7 @@ def test_text_is_prose_whose_targets_are_the_characters_that_follow():
     assert text.classes == VOCABULARY
     for split in (text.train, text.validation):
         assert split.inputs.shape == split.targets.shape == (len(split.inputs), WINDOW)
-        assert split.inputs.dtype == split.targets.dtype == np.uint8
+        assert split.inputs.dtype == split.targets.dtype == np.uint16
         assert split.inputs.max() < VOCABULARY
         np.testing.assert_array_equal(split.inputs[:, 1:], split.targets[:, :-1])
         np.testing.assert_array_equal(split.inputs[1:, 0], split.targets[:-1, -1])
@@ -441,6 +441,7 @@ def test_traffic_of_a_step_counts_outputs_of_layers_and_state():
     """64-32-10 on a batch of 16: by hand."""
     cohort = toys.mlp_cohort(model=WORKLOADS[0].model, batch_size=16)
     parameters, outputs = 3466, 16 * (32 + 32 + 10)
-    moved, held = preparation.step_bytes(cohort, (8, 8, 1), 10, parameters)
+    signature = Signature((8, 8, 1), (10,))
+    moved, held = preparation.step_bytes(cohort, signature, parameters)
     assert moved == 4 * (5 * outputs + 6 * parameters)
     assert held == 4 * (outputs + 3 * parameters)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lab.errors import UsageError
 from lab.specs import (
     DeepLinearSpec,
+    FamilySpec,
     MLPSpec,
     ModelSpec,
     TransformerSpec,
@@ -39,7 +40,7 @@ def test_dials_become_a_spec(name: str, given: dict[str, float], spec: ModelSpec
 
 
 def test_every_family_has_a_name() -> None:
-    members = ModelSpec.__args__
+    members = FamilySpec.__args__
     assert set(FAMILIES.values()) == set(members)
 
 
@@ -51,7 +52,8 @@ def test_a_spec_is_made_again_from_its_own_json(name: str, width: int) -> None:
         for field in dataclasses.fields(FAMILIES[name])
         if field.default is dataclasses.MISSING
     ]
-    spec = model_spec(name, {**dict.fromkeys(needed, 1), "width": width})
+    even = {"width": 2 * width if "heads" in dials(FAMILIES[name](2)) else width}
+    spec = model_spec(name, {**dict.fromkeys(needed, 1), **even})
     document = json.loads(json.dumps(CONVERTER.unstructure(spec)))
     assert model_spec(name, document) == spec
 
@@ -62,7 +64,7 @@ def test_a_spec_is_made_again_from_its_own_json(name: str, width: int) -> None:
         ("mpl", {}, "there are mlp, deep_linear"),
         ("mpl", {}, "did you mean mlp?"),
         ("mlp", {}, 'mlp needs width, which must be given among its dials, as {"width": 2}'),
-        ("transformer", {"width": 2}, "needs depth, heads"),
+        ("transformer", {}, "needs width"),
         ("mlp", {"widht": 8}, "there are width, depth"),
         ("mlp", {"widht": 8}, "did you mean width?"),
         ("mlp", {"width": 8.5}, "width of mlp is 8.5; it must be a whole number"),
@@ -110,7 +112,13 @@ def test_dials_are_a_json_object(text: str) -> None:
 
 
 def test_dials_are_numbers_of_the_kind_that_the_field_has() -> None:
-    assert dials(TransformerSpec(8, 1, 2)) == {"width": 8, "depth": 1, "heads": 2}
+    assert dials(TransformerSpec(8, 1, 2)) == {
+        "width": 8,
+        "depth": 1,
+        "heads": 2,
+        "expansion": 4,
+        "stochastic_depth": 0.0,
+    }
     assert isinstance(setting(UNetSpec(1), "width"), float)
     assert isinstance(setting(UNetSpec(1), "expansion"), int)
     wider = with_dial(UNetSpec(0.5, 2), "width", 2)

@@ -149,6 +149,7 @@ def test_keys_and_orders_are_pinned() -> None:
         ("INIT", 0),
         ("ORDER", 1),
         ("DROPOUT", 2),
+        ("SPLIT", 3),
     ]
     key = order_key(7, 5)
     assert np.asarray(jax.random.key_data(key)).tolist() == [1260689740, 3470158378]

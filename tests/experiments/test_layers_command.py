@@ -76,7 +76,7 @@ def test_a_table_for_a_reader(layers: Layers) -> None:
     ended = layers(*MLP, *DIGITS, "--batch_size=4")
     assert ended.status == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert lines[0] == 'mlp {"width": 8, "depth": 2}: 8x8x1 to 10'
+    assert lines[0] == 'mlp {"width": 8}: 8x8x1 to 10'
     assert lines[2].split() == ["layer", "kind", "output", "parameters", "FLOPs", "share"]
     assert lines[4].split() == ["Dense_0", "Dense", "8", "520", "1,032", "76%"]
     assert ["total", "682", "1,354"] in [line.split() for line in lines]
@@ -97,7 +97,7 @@ def test_a_table_for_a_spreadsheet_and_one_for_a_page(layers: Layers) -> None:
 
 def test_a_dial_is_turned_to_a_count_and_how_near_is_said(layers: Layers) -> None:
     ended = layers("--model=mlp", *DIGITS, "--match_parameters=5000")
-    assert ended.stdout.startswith('mlp {"width": 42, "depth": 2}: 8x8x1 to 10\n4,966 parameters')
+    assert ended.stdout.startswith('mlp {"width": 42}: 8x8x1 to 10\n4,966 parameters')
     assert "0.68% fewer than the 5,000 asked" in ended.stdout
     deeper = layers(*MLP, *DIGITS, "--match_parameters=682", "--dial=depth")
     assert "682 parameters, as asked" in deeper.stdout
@@ -139,7 +139,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_models_of_a_run(layers: Layers, run: Path) -> None:
     small, large = layers(str(run)).stdout.split("\n\n\n")
-    assert small.startswith('cohort small\nmlp {"width": 4, "depth": 2}: 8x8x1 to 10')
+    assert small.startswith('cohort small\nmlp {"width": 4}: 8x8x1 to 10')
     assert "its record has 1.5 MFLOPs a training step" in small
     assert large.startswith("cohort large")
     one = layers(str(run), "--cohort=large")

@@ -255,7 +255,7 @@ def test_a_larger_count_gives_a_wider_net() -> None:
 
 def test_a_model_that_does_not_fit_the_data_is_refused_as_such() -> None:
     with pytest.raises(UsageError, match="the data are text"):
-        match_parameters(MLPSpec(4), 500, TEXT)
+        match_parameters(CNNSpec(4), 500, TEXT)
 
 
 def test_settings_that_do_not_fit_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:

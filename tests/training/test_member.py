@@ -189,7 +189,7 @@ def whole_split(cohort: CohortSpec, data: DataArrays, state: MemberState) -> npt
     said, true = np.asarray(logits), data.validation.targets
     if cohort.data.task is Task.SEGMENTATION:
         both, any_ = ((said > 0) & (true == 1)).sum(), ((said > 0) | (true == 1)).sum()
-        return np.array([loss, both / any_])
+        return np.array([loss, both / any_, 2 * both / (both + any_)])
     return np.array([loss, (said.argmax(1) == true).mean()])
 
 
@@ -261,12 +261,13 @@ def test_dropout_draws_by_member_and_not_by_lane() -> None:
 
 
 def test_each_stream_changes_its_own_draws_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With another key in one stream, only the start, the batches or the units dropped move."""
+    """With another key in one stream only its own move: start, batches, units dropped, part."""
     cohort, data = mlp_cohort(recipe=RecipeSpec(dropout=0.5)), easy_images()
     member = member_of(cohort, data)
     train = make_resident(data).train
     fixed = Examples(train.inputs[:8], train.targets[:8])
     ready = member.init(jnp.int32(1))
+    part = mlp_cohort(train_share=0.08)  # One batch: its order alone is drawn by another stream.
 
     @jax.jit
     def draws(offsets_S: jax.Array) -> dict[str, jax.Array]:
@@ -280,6 +281,7 @@ def test_each_stream_changes_its_own_draws_alone(monkeypatch: pytest.MonkeyPatch
             "INIT": member.init(jnp.int32(1)).params["Dense_0"]["kernel"],
             "ORDER": member.draw(ready, train).inputs,
             "DROPOUT": member.learn(ready, fixed).params["Dense_1"]["kernel"],
+            "SPLIT": jnp.sort(member_module.batch_of(part, ready, 100)),
         }
 
     before = draws(jnp.zeros(len(Stream), jnp.int32))

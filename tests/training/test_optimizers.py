@@ -281,7 +281,9 @@ def declared_schedule_free(model: ModelSpec) -> bool:
 def test_schedule_free_is_refused_where_there_are_batch_statistics(model: ModelSpec) -> None:
     kind = jnp.int32 if isinstance(model, TransformerSpec) else jnp.float32
     shape = (1, 8) if isinstance(model, TransformerSpec) else (1, 32, 32, 3)
-    module = build_module(model, Signature((8, 8, 1), (10,)))
+    text = Signature((8,), (8, 10), vocabulary=10)
+    signature = text if isinstance(model, TransformerSpec) else Signature((32, 32, 3), (10,))
+    module = build_module(model, signature)
     variables = jax.eval_shape(
         lambda: module.init(jax.random.key(0), jnp.zeros(shape, kind), train=False)
     )

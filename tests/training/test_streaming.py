@@ -103,7 +103,7 @@ def reader(cohort: CohortSpec) -> Member:
         mark = (state.model_state % 1_000_003).astype(jnp.float32)
         return state, info._replace(metrics_M=info.metrics_M.at[1].set(mark))
 
-    return Member(init, draw, learn, evaluate)
+    return plain._replace(init=init, draw=draw, learn=learn, evaluate=evaluate)
 
 
 def reader_plan(
