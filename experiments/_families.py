@@ -1,6 +1,6 @@
 """What can each family learn here, and how soon? A table of every family and task.
 
-    scripts/families                                       # some half an hour on 2 CPU cores
+    scripts/families                                       # every family and set
     scripts/families --only=lstm,vit --members=4
     scripts/families --markdown=docs/families.md
 

@@ -1,6 +1,6 @@
 """Which of these networks converges first? Any families, any dials, any data; your own as well.
 
-    scripts/run race                                             # two MLPs, a minute on 2 CPU cores
+    scripts/run race                                             # two MLPs on handwritten digits
     scripts/run race --model=cnn --model_kwargs='{"width": 4}' --model_kwargs='{"width": 16}'
     scripts/run race --model=cnn --model=vit --match_parameters=5000         # equal counts
     scripts/run race --model=lstm --match_parameters=5000,20000 --dataset=python_documentation
