@@ -27,6 +27,7 @@ from lab.training.sources import load_sources
 from lab.verdicts import document
 from lab.verdicts.judge import judge
 from lab.verdicts.looking import at_look, deciding_look
+from lab.verdicts.settings import told_apart
 from lab.words import Outcome
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
@@ -81,7 +82,8 @@ def run_study(
         page = write_report(folder.paths.root)
         verdict = read_json(folder.paths.verdict)
         shown = counted(records, verdict)
-        say("\n" + text.closing(shown, verdict, text.incomplete_line(study, shown)))
+        apart = told_apart(study.comparison, shown)[1]
+        say("\n" + text.closing(apart, verdict, text.incomplete_line(study, shown)))
         say("\n" + "\n".join(throughput_lines(ended)))
         say(f"\nReport: {page}")
         return verdict

@@ -100,6 +100,43 @@ class Clock(enum.Enum):
         return "FLOPs" if self is Clock.FLOPS else self.value
 
 
+class Cause(enum.Enum):
+    """What may decide whether the smaller or the larger net converges first."""
+
+    WIDTH = "width"
+    DEPTH = "depth"
+    OPTIMIZER = "optimizer"
+    LEARNING_RATE = "learning rate"
+    INITIAL_STATE = "initial state"
+    ARCHITECTURE = "architecture at an equal count"
+    DIFFICULTY = "difficulty of the problem"
+    REGULARIZATION = "regularization"
+    SIZE = "size of a U-Net"
+
+
+class Search(enum.Enum):
+    """How trials of hyperparameters are placed."""
+
+    GRID = "grid"
+    RANDOM = "random"
+    HALVING = "halving"
+    """From round to round the better half of the trials, with twice the members each."""
+
+
+class Tune(enum.Enum):
+    """How each cohort comes by its learning rate."""
+
+    NONE = "none"
+    """All have the rate declared."""
+    DEFAULT = "default"
+    """The rate declared is the smallest net's; the transfer rule gives the others theirs."""
+    GRID = "grid"
+    RANDOM = "random"
+    HALVING = "halving"
+    MUP = "mup"
+    """Searched at the base width, and transferred to the others by muP."""
+
+
 class Rule(enum.Enum):
     """What counts as a success at one evaluation, or at several in a row."""
 

@@ -31,8 +31,12 @@ def render(
     document: Document,
     environment: Mapping[str, Any],
     pictures: Sequence[Picture],
+    unfinished: str = "",
 ) -> str:
-    """The page, from a verdict.json and an environment.json document; everything is escaped."""
+    """The page, from a verdict.json and an environment.json document; everything is escaped.
+
+    `records` are the cohorts that the document names; `unfinished` says which members are missing.
+    """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -46,7 +50,7 @@ def render(
             (_TEMPLATES / "report.css").read_text(encoding="utf-8")
         ),  # Ours, and holds no "<".
         document=document,
-        incomplete=text.incomplete_line(study, records),
+        incomplete=unfinished,
         goal="; ".join(goals),
         cohorts=cohort_table(document, records),
         contrasts={

@@ -8,8 +8,9 @@ from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
 from lab.records.store import read_environment, read_json
-from lab.reports import figures, html, tables
+from lab.reports import figures, html, tables, text
 from lab.reports.tables import Document
+from lab.verdicts.settings import told_apart
 
 
 def write_report(root: str | Path) -> Path:
@@ -19,14 +20,18 @@ def write_report(root: str | Path) -> Path:
     """
     paths = RunPaths(Path(root))
     study, document = read_study(paths.root), read_json(paths.verdict)
-    records, environment = counted(read_records(paths.root), document), read_environment(paths)
+    whole, environment = counted(read_records(paths.root), document), read_environment(paths)
+    _, records = told_apart(study.comparison, whole)
+    unfinished = text.incomplete_line(study, whole)
     pictures = figures.draw_all(records, study.clocks)
     for picture in pictures:
         write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
         write_whole(paths.figures / f"{picture.name}.png", picture.png)
     write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(document))
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
-    write_whole(paths.report, html.render(study, records, document, environment, pictures))
+    write_whole(
+        paths.report, html.render(study, records, document, environment, pictures, unfinished)
+    )
     return paths.report
 
 

@@ -5,7 +5,7 @@ strings and enums, so that the analysis tower can read a study without JAX.
 """
 
 from lab.specs.cohort import MAX_EXAMPLES, MAX_MEMBERS, CohortSpec, cohort_seeds
-from lab.specs.comparison import Comparison, ContrastSpec, Margins
+from lab.specs.comparison import Comparison, ContrastSpec, Margins, Setting
 from lab.specs.data import DataSpec
 from lab.specs.difficulty import DifficultySpec
 from lab.specs.imported import ImportedSpec
@@ -49,9 +49,11 @@ from lab.specs.schedules import (
 )
 from lab.specs.seeds import SeedsSpec
 from lab.specs.sequential import SequentialSpec, default_looks
+from lab.specs.settings import holding
 from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
 from lab.specs.target import NamedMetric, TargetSpec
 from lab.specs.text import TextSpec
+from lab.specs.tuning import SearchSpec, TunedSpec
 from lab.specs.variation import Varied
 
 AnyCohortSpec = CohortSpec | ImportedSpec
@@ -100,18 +102,22 @@ __all__ = [
     "SGDSpec",
     "ScheduleFreeSpec",
     "ScheduleSpec",
+    "SearchSpec",
     "SeedsSpec",
     "SequentialSpec",
+    "Setting",
     "SourceSpec",
     "StepSchedule",
     "StudySpec",
     "TargetSpec",
     "TextSpec",
     "TransformerSpec",
+    "TunedSpec",
     "UNetSpec",
     "Varied",
     "ViTSpec",
     "cohort_seeds",
     "default_looks",
+    "holding",
     "json_converter",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.specs.comparison import Setting
 from lab.specs.data import DataSpec
 from lab.specs.initial import InitialSpec, at_width, require_optimizer_with_mup
 from lab.specs.models import ModelSpec
@@ -18,6 +19,7 @@ from lab.specs.rules import require, require_positive
 from lab.specs.schedules import ConstantSchedule
 from lab.specs.seeds import SeedsSpec
 from lab.specs.target import NamedMetric, TargetSpec
+from lab.specs.tuning import TunedSpec
 from lab.specs.variation import Varied
 from lab.words import Hyperparameter, Metric, Precision, Task
 
@@ -40,7 +42,8 @@ class CohortSpec:
     `seed` is the root of every random draw of the cohort; member i of a cohort is the same whatever
     `members` is. A member has diverged once a loss is not finite, or if the loss of an evaluation
     exceeds `divergence_factor` times that of its first training batch. It learns from `train_share`
-    of the training examples, which its split draws.
+    of the training examples, which its split draws. `tuned` says what search the hyperparameters
+    are from, where they are.
     """
 
     name: str
@@ -60,6 +63,7 @@ class CohortSpec:
     seeds: SeedsSpec = _OWN_SEEDS
     train_share: float = 1.0
     initial: InitialSpec = _FAMILY_S_OWN
+    tuned: TunedSpec | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -101,6 +105,12 @@ class CohortSpec:
         self._require_a_recipe_that_fits()
         self._require_what_can_vary()
         self._require_an_initial_state_that_fits()
+        # Whoever chose a rate for doing well did well by chance too (STATISTICS, section 2).
+        require(
+            self.tuned is None or self.tuned.seed != self.seed,
+            f"cohort {self.name!r} has the seed {self.seed} of the members that chose its "
+            "hyperparameters: measure on others, by another --seed",
+        )
         every = self.seeds.combinations
         require(
             self.members % every == 0,
@@ -232,6 +242,21 @@ class CohortSpec:
     def draws(self) -> bool:
         """Whether training passes draw at random what to leave out."""
         return self.model.draws or any(self.values(Hyperparameter.DROPOUT))
+
+    def at(self, settings: Sequence[Setting]) -> tuple[int, int]:
+        """The first member with these hyperparameters, and from how many on they come again.
+
+        ValueError unless they are all that vary, and some member has them.
+        """
+        asked = {one.hyperparameter: one.value for one in settings}
+        if asked.keys() != {one.hyperparameter for one in self.vary}:
+            raise ValueError(f"{asked} does not name all that varies in cohort {self.name!r}")
+        period = math.lcm(*(len(one.values) for one in self.vary))
+        for member in range(period):
+            values = {one.hyperparameter: one.values[member % len(one.values)] for one in self.vary}
+            if values == asked:
+                return member, period
+        raise ValueError(f"no member of cohort {self.name!r} has {asked}")
 
     def _next_budget(self) -> int:
         return math.ceil(self.budget_steps / self.eval_every) * self.eval_every

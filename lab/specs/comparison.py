@@ -4,15 +4,29 @@ import dataclasses
 
 from lab.specs.rules import require
 from lab.specs.sequential import SequentialSpec
-from lab.words import Clock
+from lab.words import Clock, Hyperparameter
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """One of the values that a hyperparameter varies over in a cohort."""
+
+    hyperparameter: Hyperparameter
+    value: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContrastSpec:
-    """One smaller cohort against one larger, by name."""
+    """One smaller cohort against one larger, by name.
+
+    `level` is what both have of the study's cause, as "adam" of optimizers. With `at` the contrast
+    is between those members of either cohort that have these hyperparameters.
+    """
 
     smaller: str
     larger: str
+    level: str = ""
+    at: tuple[Setting, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

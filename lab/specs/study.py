@@ -18,14 +18,19 @@ from lab.specs.rules import require
 from lab.specs.schedules import ScheduleSpec
 from lab.specs.sequential import SequentialSpec
 from lab.specs.target import NamedMetric
-from lab.words import Clock, Metric
+from lab.words import Cause, Clock, Metric
 
 STUDY_SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StudySpec:
-    """Cohorts, contrasts, and the question they answer."""
+    """Cohorts, contrasts, and the question they answer.
+
+    With a `cause` its contrasts are the same question at several levels of it; `baseline` is the
+    level that the others are held against. Of a `search` the members choose hyperparameters, so
+    that nothing may be judged by them.
+    """
 
     question: str
     cohorts: tuple[CohortSpec, ...]
@@ -33,6 +38,9 @@ class StudySpec:
     clocks: tuple[Clock, ...] = tuple(Clock)
     margins: Margins = DEFAULT_MARGINS
     sequential: SequentialSpec | None = None
+    cause: Cause | None = None
+    baseline: str = ""
+    search: bool = False
 
     def __post_init__(self) -> None:
         names = [cohort.name for cohort in self.cohorts]
@@ -45,7 +53,10 @@ class StudySpec:
                 contrast.smaller != contrast.larger,
                 f"cohort {contrast.smaller!r} is contrasted with itself; name two cohorts",
             )
-            _require_comparable(self.cohort(contrast.smaller), self.cohort(contrast.larger))
+            pair = self.cohort(contrast.smaller), self.cohort(contrast.larger)
+            _require_comparable(*pair)
+            _require_settings(contrast, pair, self.sequential)
+        self._require_levels()
 
         if self.sequential is not None:
             for cohort in self.cohorts:
@@ -60,6 +71,17 @@ class StudySpec:
             self.sequential is None or self.sequential.planned or not blocks,
             "members share data orders, of which there are too few for confidence sequences: pass "
             "--planned, or drop order from --cross",
+        )
+
+    def _require_levels(self) -> None:
+        levels = [contrast.level for contrast in self.contrasts]
+        require(
+            not self.baseline or self.baseline in levels,
+            f"baseline is {self.baseline!r}; the levels are {', '.join(dict.fromkeys(levels))}",
+        )
+        require(
+            not self.search or not self.contrasts,
+            "members that choose hyperparameters cannot be judged by; measure on others",
         )
 
     def cohort(self, name: str) -> CohortSpec:
@@ -119,6 +141,31 @@ def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
         f"members of {one.name!r} share data orders, those of {other.name!r} share others: give "
         "both cohorts one seed, so that orders are replicates",
     )
+
+
+def _require_settings(
+    contrast: ContrastSpec,
+    pair: tuple[CohortSpec, CohortSpec],
+    sequential: SequentialSpec | None,
+) -> None:
+    """A contrast at one setting needs cohorts in which some members have it, and whole ones."""
+    if not contrast.at:
+        return
+    for cohort in pair:
+        try:
+            _, period = cohort.at(contrast.at)
+        except ValueError as error:
+            raise UsageError(f"a contrast cannot be made: {error}") from error
+        require(
+            cohort.members % period == 0,
+            f"{cohort.members} members of {cohort.name!r} cannot have each of {period} settings "
+            f"equally often: pass --members={-(-cohort.members // period) * period}",
+        )
+        require(
+            cohort.seeds.combinations == 1,
+            "members have several settings, and share seeds besides: drop --cross",
+        )
+    require(sequential is None, "members have several settings: drop --sequential")
 
 
 def json_converter() -> cattrs.Converter:

@@ -16,6 +16,7 @@ from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.verdicts.gate import CohortCheck, check
 from lab.verdicts.looking import deciding_look
+from lab.verdicts.settings import told_apart
 from lab.verdicts.support import SizeTrend, Support, size_trend
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
@@ -26,6 +27,7 @@ class ContrastVerdict:
     """One smaller cohort against one larger, on one clock, at one target, in facts and in words.
 
     `support` is None where members were added in turn: its intervals are of a fixed number.
+    `level` is what both have of the study's cause, where it has one.
     """
 
     smaller: str
@@ -37,6 +39,7 @@ class ContrastVerdict:
     support: Support | None
     claim: str
     sentence: str
+    level: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
 
     While members are missing every contrast is undecided: those that end first are the quick ones.
     """
+    comparison, records = told_apart(comparison, records)
     look = deciding_look(comparison, records)
     if look is not None:
         records = {name: one.part(0, look) for name, one in records.items()}
@@ -79,13 +83,24 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
         cohorts=tuple(entrant.summary for entrant in entrants.values()),
         checks=tuple(checks.values()),
         contrasts=tuple(
-            _contrast_verdict(finding, beside(issue, comparison, records) if look is None else None)
+            _contrast_verdict(
+                finding,
+                issue.contrast.level,
+                beside(issue, comparison, records) if look is None else None,
+            )
             for issue, finding in zip(asked, findings, strict=True)
         ),
         margins=comparison.margins,
-        trend=size_trend(records, comparison.margins) if look is None and whole else None,
+        trend=_trend(comparison, records) if look is None and whole else None,
         look=look,
     )
+
+
+def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> SizeTrend | None:
+    """Over the sizes of one level: between levels more differs than the size."""
+    if len({contrast.level for contrast in comparison.contrasts}) > 1:
+        return None
+    return size_trend(records, comparison.margins)
 
 
 def summarise(records: CohortRecords) -> CohortSummary:
@@ -151,7 +166,7 @@ def _licence(finding: Finding) -> Modifier:
     return Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED
 
 
-def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerdict:
+def _contrast_verdict(finding: Finding, level: str, support: Support | None) -> ContrastVerdict:
     return ContrastVerdict(
         smaller=finding.smaller.summary.name,
         larger=finding.larger.summary.name,
@@ -162,4 +177,5 @@ def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerd
         support=support,
         claim=language.claim(finding),
         sentence=language.sentence(finding),
+        level=level,
     )
