@@ -1,5 +1,6 @@
 """From a study to its answer, in its run folder and in words: one path, whoever asks."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import platform
@@ -25,8 +26,9 @@ from lab.training.progress import CohortProgress
 from lab.training.rounding import FRESH, require_same_bits
 from lab.training.runner import Looks, Stop, all_done, run
 from lab.training.sources import load_sources
+from lab.tuning.found import best_of, tuning_found
 from lab.verdicts import document
-from lab.verdicts.judge import judge
+from lab.verdicts.judge import StudyVerdict, judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.settings import told_apart
 from lab.words import Outcome
@@ -66,7 +68,7 @@ def run_study(
             folder, data, lanes, lane_width, data_dir, command, say, stop, introduced=True
         )
         records = read_records(folder.paths.root)
-        folder.write_verdict(document.to_json(judge(study.comparison, records)))
+        folder.write_verdict(document.to_json(_verdict(study, records, folder)))
         page = write_report(folder.paths.root)
         verdict = read_json(folder.paths.verdict)
         shown = counted(records, verdict)
@@ -75,6 +77,19 @@ def run_study(
         say("\n" + "\n".join(throughput_lines(ended)))
         say(f"\nReport: {page}")
         return verdict
+
+
+def _verdict(
+    study: StudySpec, records: Mapping[str, CohortRecords], folder: RunFolder
+) -> StudyVerdict:
+    """With what the searches below the folder found."""
+    verdict = judge(study.comparison, records)
+    looked = {
+        name: one if verdict.look is None else one.part(0, verdict.look)
+        for name, one in records.items()
+    }
+    tuning = tuning_found(folder.paths.root, study, looked)
+    return dataclasses.replace(verdict, tuning=tuning, best_of=best_of(study, tuning))
 
 
 def gather(
