@@ -1,5 +1,6 @@
 """From a study to its answer, in its run folder and in words: one path, whoever asks."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 import jax
 
 from lab.data.arrays import DataArrays
+from lab.records.cohort import CohortRecords
 from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_environment, read_json
 from lab.reports import text
@@ -24,8 +26,9 @@ from lab.training.progress import CohortProgress
 from lab.training.rounding import FRESH, require_same_bits
 from lab.training.runner import Looks, Stop, all_done, run
 from lab.training.sources import load_sources
+from lab.tuning.found import best_of, tuning_found
 from lab.verdicts import document
-from lab.verdicts.judge import judge
+from lab.verdicts.judge import StudyVerdict, judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.settings import told_apart
 from lab.words import Outcome
@@ -61,24 +64,11 @@ def run_study(
         lab.training.runner.Stopped: `stop` asked to; training is saved.
     """
     with RunFolder.open(root, study) as folder:
-        known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
-        before = with_records(folder.paths, known.get("cohorts", {}))
-        sources = load_sources(study, folder.paths, before, data_dir)
-        plans = plan_study(study, data, lanes, lane_width, before, sources)
-        finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
-        if not finished:
-            fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
-            if not fresh:
-                require_same_bits(known)
-            folder.write_environment(_session(plans, command) | {FRESH: fresh})
-        say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
-        say("\n".join(map(layout_line, plans)))
-        say(f"\nRun folder {folder.paths.root}; compiling...")
-        ended = () if finished else _train(study, plans, data, folder, say, stop)
-        if not finished:
-            folder.amend_environment(throughput(ended))
+        ended = _members(
+            folder, data, lanes, lane_width, data_dir, command, say, stop, introduced=True
+        )
         records = read_records(folder.paths.root)
-        folder.write_verdict(document.to_json(judge(study.comparison, records)))
+        folder.write_verdict(document.to_json(_verdict(study, records, folder)))
         page = write_report(folder.paths.root)
         verdict = read_json(folder.paths.verdict)
         shown = counted(records, verdict)
@@ -87,6 +77,72 @@ def run_study(
         say("\n" + "\n".join(throughput_lines(ended)))
         say(f"\nReport: {page}")
         return verdict
+
+
+def _verdict(
+    study: StudySpec, records: Mapping[str, CohortRecords], folder: RunFolder
+) -> StudyVerdict:
+    """With what the searches below the folder found."""
+    verdict = judge(study.comparison, records)
+    looked = {
+        name: one if verdict.look is None else one.part(0, verdict.look)
+        for name, one in records.items()
+    }
+    tuning = tuning_found(folder.paths.root, study, looked)
+    return dataclasses.replace(verdict, tuning=tuning, best_of=best_of(study, tuning))
+
+
+def gather(
+    study: StudySpec,
+    data: Mapping[AnyDataSpec, DataArrays],
+    root: Path,
+    *,
+    lanes: int | None = None,
+    lane_width: int | None = None,
+    data_dir: Path | None = None,
+    command: str = "",
+    say: Say = print,
+    stop: Stop | None = None,
+) -> dict[str, CohortRecords]:
+    """Declares and trains, as `run_study` does, but judges nothing; the records of every cohort."""
+    with RunFolder.open(root, study) as folder:
+        _members(folder, data, lanes, lane_width, data_dir, command, say, stop, introduced=False)
+        return read_records(folder.paths.root)
+
+
+def _members(
+    folder: RunFolder,
+    data: Mapping[AnyDataSpec, DataArrays],
+    lanes: int | None,
+    lane_width: int | None,
+    data_dir: Path | None,
+    command: str,
+    say: Say,
+    stop: Stop | None,
+    *,
+    introduced: bool,
+) -> tuple[CohortProgress, ...]:
+    """Trains all that the folder lacks; how this session went. `introduced` by what is declared."""
+    study = folder.study
+    known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
+    before = with_records(folder.paths, known.get("cohorts", {}))
+    sources = load_sources(study, folder.paths, before, data_dir)
+    plans = plan_study(study, data, lanes, lane_width, before, sources)
+    finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
+    if not finished:
+        fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
+        if not fresh:
+            require_same_bits(known)
+        folder.write_environment(_session(plans, command) | {FRESH: fresh})
+    if introduced:
+        say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
+        say("\n".join(map(layout_line, plans)))
+        say(f"\nRun folder {folder.paths.root}; compiling...")
+    if finished:
+        return ()
+    ended = _train(study, plans, data, folder, say, stop)
+    folder.amend_environment(throughput(ended))
+    return ended
 
 
 def _train(

@@ -38,14 +38,15 @@ class RunFolder:
         paths = RunPaths(Path(path))
         for cohort in study.cohorts:
             paths.cohort(cohort.name)  # Refuses a name that leads out of the folder.
-        _require_free_or_run(paths)
+        tuned = any(cohort.tuned is not None for cohort in study.cohorts)
+        _require_free_or_run(paths, tuned)
         try:
             paths.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(paths.root, error) from error
         lock = take_lock(paths.lock)
         try:
-            _require_free_or_run(paths)
+            _require_free_or_run(paths, tuned)
             for folder in (paths.root, *paths.root.glob("cohorts/*"), paths.figures, paths.tables):
                 remove_leftovers(folder)
             if paths.study.exists():
@@ -131,8 +132,22 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _require_free_or_run(paths: RunPaths) -> None:
-    """The folder is missing, a run folder, or empty but for what a killed start left."""
+def require_tunable(root: str | Path) -> None:
+    """UsageError unless searches may begin in the folder, or have begun there."""
+    paths = RunPaths(Path(root))
+    _require_free_or_run(paths, tuned=True)
+    if paths.study.exists() and not paths.tuning.exists():
+        raise UsageError(
+            f"{paths.root} holds a study whose hyperparameters were not searched for: pass another "
+            "--out, or --tune=none"
+        )
+
+
+def _require_free_or_run(paths: RunPaths, tuned: bool) -> None:
+    """The folder is missing, a run folder, or empty but for what a killed start left.
+
+    Where a study is `tuned` its searches come first, and lie there before it.
+    """
     try:
         names = {entry.name for entry in paths.root.iterdir()}
     except FileNotFoundError:
@@ -140,7 +155,8 @@ def _require_free_or_run(paths: RunPaths) -> None:
     except OSError as error:
         raise cannot_write(paths.root, error) from error
     litter = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
-    if paths.study.name not in names and names - litter - {paths.lock.name}:
+    ours = {paths.lock.name, *([paths.tuning.name] if tuned else [])}
+    if paths.study.name not in names and names - litter - ours:
         raise UsageError(
             f"{paths.root} is not empty and holds no {paths.study.name}, so it is no run folder: "
             "pass a new --out"

@@ -56,7 +56,14 @@ MODIFIERS = {
     "is no second piece of evidence.",
     "one shared learning rate": "Both were trained alike, at one rate or the same ones in "
     "turn, which may suit one better.",
-    "as configured": "Each network was trained as it was set up, without tuning.",
+    "as configured": "Each network was trained as it was set up, without tuning, or with searches "
+    "of unequal effort.",
+    "tuned with equal searches": "Each network had its own learning rate, found by a search of "
+    "equal effort on members apart. Another search may find other rates.",
+    "rates transferred by muP": "The rate was searched for at the narrowest network, and carried "
+    "to the others by muP. Another search may find other rates.",
+    "tuning incomplete": "The best learning rate of one network may lie beyond those that were "
+    "tried, so no direction is named.",
     "trained elsewhere": "The curves say nothing of how the networks were trained.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",
@@ -101,10 +108,21 @@ def limits(study: StudySpec, document: Document) -> list[str]:
     data = ", ".join(dict.fromkeys(one.data.name for one in study.cohorts))
     rates = {one.values(Hyperparameter.LEARNING_RATE) for one in study.cohorts}
     shared = rates.pop() if len(rates) == 1 else ()
-    rate = f"the one learning rate {shared[0]:g}" if len(shared) == 1 else "the rates given"
+    found_or_given = "found" if any(one.tuned for one in study.cohorts) else "given"
+    rate = (
+        f"the one learning rate {shared[0]:g}"
+        if len(shared) == 1
+        else f"the rates {found_or_given}"
+    )
+    tuned = all(one.tuned is not None for one in study.cohorts)
+    size = (
+        "Another search, with more trials or another range, may find other rates."
+        if tuned
+        else "A claim about size as such needs learning rates tuned for each size, with equal "
+        "effort and on other seeds."
+    )
     found = [
-        f"It speaks of these networks, on {data}, trained with {rate}. A claim about size as such "
-        "needs learning rates tuned for each size, with equal effort and on other seeds.",
+        f"It speaks of these networks, on {data}, trained with {rate}. {size}",
         "Reaching the target early is not the same as ending best: members stop at the target, and "
         "where they would have gone from there is not recorded.",
         "Steps, FLOPs and seconds are different questions. FLOPs count arithmetic, not what a "

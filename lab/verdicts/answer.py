@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from lab.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.findings import Finding
+from lab.verdicts.licence import claim, joint_claim
 from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
@@ -63,7 +64,7 @@ def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
     parts += [_in_flops(other, finding) for other in beside]
     if finding.decision.verdict is Verdict.LARGER_FASTER:
         parts += ["so a smaller net that converges later is no sign of a fault by itself"]
-    parts += [f"measured {language.claim(finding)}"]
+    parts += [f"measured {claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
 
@@ -98,13 +99,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     parts += _standing(findings)
     if beside:
         parts += [f"counted in FLOPs, {_tally(beside)}"]
-    claims = {language.claim(one, _all_nets(findings)) for one in findings}
-    parts += [
-        f"measured {claims.pop()}"
-        if len(claims) == 1
-        else "measured as configured, at rates not tuned for each size: no claim about size in "
-        "general"
-    ]
+    parts += [f"measured {joint_claim(findings, _all_nets(findings))}"]
     return f"{_opening(findings)}: {'; '.join(parts)}."
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec
+from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec, TunedSpec
 from lab.verdicts.decision import Decision
 from lab.verdicts.gate import CohortCheck
 from lab.words import Clock, Hyperparameter
@@ -49,6 +49,11 @@ class Entrant:
         if not isinstance(self.spec, CohortSpec):
             return ()
         return self.spec.values(Hyperparameter.LEARNING_RATE)
+
+    @property
+    def tuned(self) -> TunedSpec | None:
+        """The search that its hyperparameters are from, where they are."""
+        return self.spec.tuned if isinstance(self.spec, CohortSpec) else None
 
     @property
     def unfinished(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from lab.records.cohort import AnyMetric, CohortRecords
 from lab.specs import Comparison, Margins
 from lab.statistics.quantiles import quantile_time
+from lab.tuning.found import BestOf, CohortTuning
 from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
@@ -15,6 +16,7 @@ from lab.verdicts.deciding import SEED, Issue, beside, decision_on, issues
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.verdicts.gate import CohortCheck, check
+from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
 from lab.verdicts.support import SizeTrend, Support, size_trend
@@ -47,7 +49,8 @@ class StudyVerdict:
     """The answer, what it was made of, and the margins declared beforehand.
 
     `trend` is over three sizes or more. `look` is how many members of each cohort it was taken
-    from, where they were added in turn.
+    from, where they were added in turn. `tuning` and `best_of` are of the searches that the
+    hyperparameters are from: no records of the study hold them, and `judge` leaves them out.
     """
 
     question: str
@@ -58,6 +61,8 @@ class StudyVerdict:
     margins: Margins
     trend: SizeTrend | None
     look: int | None
+    tuning: tuple[CohortTuning, ...] = ()
+    best_of: tuple[BestOf, ...] = ()
 
 
 def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> StudyVerdict:
@@ -146,24 +151,27 @@ def _find(
 def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
     """The decision with the modifiers that its data alone cannot know."""
     decision = finding.decision
-    added = [_licence(finding)]
+    added = [licence(finding)]
     batch_sizes = {side.spec.batch_size for side in (finding.smaller, finding.larger)}
     if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks and len(batch_sizes) == 1:
         added.append(Modifier.SAME_AS_STEPS)
     if finding.warnings:
         added.append(Modifier.CHECK_FAILED)
+    if untold(finding):
+        added.append(Modifier.TUNING_INCOMPLETE)
+        if decision.verdict in FORBIDDEN:
+            decision = _undecided(decision)
     if finding.smaller.unfinished or finding.larger.unfinished:
         added.append(Modifier.INCOMPLETE)
-        decision = dataclasses.replace(
-            decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
-        )
+        decision = _undecided(decision)
     return dataclasses.replace(decision, modifiers=(*decision.modifiers, *added))
 
 
-def _licence(finding: Finding) -> Modifier:
-    if finding.trained_elsewhere:
-        return Modifier.TRAINED_ELSEWHERE
-    return Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED
+def _undecided(decision: Decision) -> Decision:
+    """For a reason that no number of members removes."""
+    return dataclasses.replace(
+        decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
+    )
 
 
 def _contrast_verdict(finding: Finding, level: str, support: Support | None) -> ContrastVerdict:
@@ -175,7 +183,7 @@ def _contrast_verdict(finding: Finding, level: str, support: Support | None) -> 
         target=finding.target,
         decision=finding.decision,
         support=support,
-        claim=language.claim(finding),
+        claim=claim(finding),
         sentence=language.sentence(finding),
         level=level,
     )
