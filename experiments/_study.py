@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from experiments import _data, _flags
+from experiments import _clocks, _data, _flags
 from lab.data.arrays import DataArrays
 from lab.specs import AnyDataSpec, StudySpec
 from lab.studies import run_study
@@ -26,6 +26,7 @@ def answer(experiment: str, study: StudySpec, data: Mapping[AnyDataSpec, DataArr
             command=_flags.command(),
             say=_say,
             stop=_flags.termination_held(),
+            seconds=_clocks.SECONDS.value,
         )
     except Stopped:
         _flags.end_saved()

@@ -8,7 +8,7 @@ from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
 from lab.records.store import read_environment, read_json
-from lab.reports import figures, html, tables
+from lab.reports import costs, figures, html, tables
 from lab.reports.tables import Document
 
 
@@ -26,6 +26,7 @@ def write_report(root: str | Path) -> Path:
         write_whole(paths.figures / f"{picture.name}.png", picture.png)
     write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(document))
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
+    write_whole(paths.tables / "costs.csv", costs.costs_csv(costs.cohort_costs(environment)))
     write_whole(paths.report, html.render(study, records, document, environment, pictures))
     return paths.report
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from lab.quantities import flops, in_turn, percent
+from lab.quantities import flops, in_turn, percent, seconds
 from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.decision import QUANTILES, Decision
@@ -34,8 +34,14 @@ _MODIFIERS = {
 
 
 def amount(value: float, clock: Clock) -> str:
-    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`."""
-    return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
+    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`, `4.5 ms`."""
+    match clock:
+        case Clock.FLOPS:
+            return flops(value)
+        case Clock.SECONDS:
+            return seconds(value)
+        case _:
+            return f"{value:,.0f} {clock.label}"
 
 
 def goal(declared: TargetSpec, threshold: float) -> str:
