@@ -2,7 +2,7 @@
 
 import dataclasses
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lab.quantities import flops, seconds, size
@@ -13,17 +13,8 @@ from lab.reports.tables import Table, csv_text
 WIDTH = 96
 Environment = Mapping[str, Any]
 
-HEADER = (
-    "cohort",
-    "parameters",
-    "a step",
-    "moved",
-    "state",
-    "step alone",
-    "compiling",
-    "member in the ensemble",
-    "with compiling",
-)
+ABREAST = 3
+"""Cohorts side by side on a terminal."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,22 +65,30 @@ def _per_member(
 
 
 def costs_table(costs: Sequence[CohortCost]) -> Table:
-    """A row a cohort."""
-    rows = tuple(
-        (
-            one.name,
-            formatting.count(one.parameters),
-            flops(one.flops_per_step),
-            formatting.told(one.moved_bytes_per_step, size),
-            formatting.told(one.state_bytes, size),
-            _alone(one.solo),
-            formatting.told(one.solo.compile_seconds if one.solo else None, seconds),
-            formatting.told(one.device_seconds_per_member, seconds),
-            formatting.told(one.device_seconds_per_member_with_compilation, seconds),
-        )
-        for one in costs
+    """A column a cohort."""
+    rows: dict[str, Callable[[CohortCost], str]] = {
+        "parameters": lambda one: formatting.count(one.parameters),
+        "FLOPs a step": lambda one: flops(one.flops_per_step),
+        "bytes moved a step": lambda one: formatting.told(one.moved_bytes_per_step, size),
+        "bytes of state": lambda one: formatting.told(one.state_bytes, size),
+        "a step alone": lambda one: _alone(one.solo),
+        "  its compilation": lambda one: formatting.told(_compilation(one), seconds),
+        "a member in the ensemble": lambda one: formatting.told(
+            one.device_seconds_per_member, seconds
+        ),
+        "  with compilation": lambda one: formatting.told(
+            one.device_seconds_per_member_with_compilation, seconds
+        ),
+    }
+    return Table(
+        ("", *(one.name for one in costs)),
+        tuple((label, *map(told, costs)) for label, told in rows.items()),
+        frozenset(range(1, len(costs) + 1)),
     )
-    return Table(HEADER, rows, frozenset(range(1, len(HEADER))))
+
+
+def _compilation(cost: CohortCost) -> float | None:
+    return None if cost.solo is None else cost.solo.compile_seconds
 
 
 def _alone(solo: SoloSeconds | None) -> str:
@@ -99,30 +98,32 @@ def _alone(solo: SoloSeconds | None) -> str:
 
 
 def reading(costs: Sequence[CohortCost]) -> str:
-    """What the columns mean."""
+    """What the rows mean."""
     told = (
-        "a step: FLOPs as XLA counts them before it optimises. moved: bytes of all arrays of a "
-        "step, before operations are fused. state: bytes that a member holds from step to step."
+        "FLOPs and bytes moved are XLA's count before it fuses operations; the state is what a "
+        "member holds from step to step."
     )
     timed = [one.solo for one in costs if one.solo is not None]
     if timed:
         told += (
-            f" step alone: wall time of one member's training step with one device "
-            f"({timed[0].device}) to itself and no evaluation, the median of {timed[0].repeats} "
-            f"repeats in turn over the cohorts, with its {100 * timed[0].level:g}% interval; what "
-            "changes between the moment of timing and another is not in it. compiling: of that "
-            "program, all cohorts' side by side, or loading it where it was kept."
+            f" A step alone is the wall time of a training step of one member that has one device "
+            f"({timed[0].device}) to itself: the median of {timed[0].repeats} repeats, in turn "
+            f"over the cohorts, with its {100 * timed[0].level:g}% interval; another hour of the "
+            "same machine is not in it. Its compilation is that of this program, all cohorts' side "
+            "by side, or loading it where it was kept."
         )
     return told + (
-        " member in the ensemble: seconds of all devices that the cohort's lanes ran on, with "
-        "evaluation, for each member that ended; with compiling: those of compiling the lanes too."
+        " A member in the ensemble is the time of all devices that its cohort's lanes ran on, "
+        "evaluation included, for each member that ended; then with compiling the lanes."
     )
 
 
 def text(environment: Environment) -> str:
     """For a terminal."""
     costs = cohort_costs(environment)
-    return f"{costs_table(costs).text('  ')}\n\n{textwrap.fill(reading(costs), WIDTH)}"
+    groups = [costs[start : start + ABREAST] for start in range(0, len(costs), ABREAST)]
+    tables = [costs_table(group).text("  ") for group in groups]
+    return "\n\n".join([*tables, textwrap.fill(reading(costs), WIDTH)])
 
 
 def costs_csv(costs: Sequence[CohortCost]) -> str:

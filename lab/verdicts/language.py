@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from lab.quantities import flops, in_turn, percent, seconds
 from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
+from lab.verdicts import timing
 from lab.verdicts.decision import QUANTILES, Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
@@ -28,6 +29,8 @@ _MODIFIERS = {
     "look, and estimates taken where one stops lean outward.",
     Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
     "the looks planned, and estimates taken where one stops lean outward.",
+    Modifier.TIMING: "The verdict is not the same at both ends of what a step may take.",
+    Modifier.SECONDS_ONLY: "Neither steps nor FLOPs name this direction: it is this machine's.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
@@ -109,7 +112,7 @@ def sentence(finding: Finding) -> str:
         return " ".join(parts)
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
-    parts += [_counts(finding), *_unseen_order(finding.decision)]
+    parts += [_counts(finding), *_unseen_order(finding.decision), *timing.told(finding)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
     return " ".join(parts)
@@ -180,6 +183,11 @@ def _undecided(finding: Finding) -> str:
         f"it is undecided which net reaches {_goal(finding)} first: the smaller did in "
         f"{share_of_pairs(decision)}"
     )
+    if Modifier.TIMING in decision.modifiers:
+        return (
+            f"{text}; to settle it takes a better timing of a step, on an idle machine, rather "
+            "than more members"
+        )
     if Modifier.GRID_LIMITED in decision.modifiers:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:
