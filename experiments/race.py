@@ -8,8 +8,8 @@
         --model_kwargs='{"width": 16}' --task=my_repo.data:cells --target=0.7
 
 One cohort a network, every member with its own initial weights and its own order of the data; each
-network against the next larger one, on the clocks steps, examples, FLOPs and seconds.
---model, --model_kwargs and --match_parameters are given once for all networks, or once for each of them.
+network against the next larger one, on the clocks steps, examples, FLOPs and seconds. --model,
+--model_kwargs and --match_parameters are given once for all networks, or once for each of them.
 
 All at one shared learning rate: no claim about size in general.
 """

@@ -179,13 +179,14 @@ def _unit(clock: Clock, largest: float) -> tuple[float, str]:
 
 def _mark_horizon(panel: Axes, at: float) -> None:
     panel.axvline(at, color=FAINT, lw=1, ls=(0, (4, 3)))
+    early = at < 0.4 * panel.get_xlim()[1]  # There the words would leave the panel.
     panel.annotate(
         "compared up to here",
         (at, 1.0),
         xycoords=panel.get_xaxis_transform(),
         xytext=(0, 2),
         textcoords="offset points",
-        ha="right",
+        ha="left" if early else "right",
         va="bottom",
         fontsize=8.5,
         color=FAINT,
