@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 
-from experiments import _data, _flags, _study, _tuning
+from experiments import _clocks, _data, _flags, _study, _tuning
 from lab.causes import Level, cause_study, requests
 from lab.data.arrays import DataArrays
 from lab.data.catalogue import own_set
@@ -54,7 +55,8 @@ def define(
 
 def scale(defaults: Mapping[str, Any], full: Mapping[str, Any]) -> None:
     """The defaults of flags that are shared, and with --full those of an evening."""
-    for name, value in (defaults | full if _FULL.value else defaults).items():
+    chosen = {"budget_clock": "flops", **defaults, **(full if _FULL.value else {})}
+    for name, value in chosen.items():
         flags.FLAGS.set_default(name, value)
 
 
@@ -142,15 +144,16 @@ def answer(
     question: str,
     levels: Sequence[Level],
     baseline: bool = True,
+    folder: Path | None = None,
 ) -> None:
     """From levels to the answer; the others are held against the first, if there is a baseline.
 
     Data are opened here, for a mistake in a flag must not cost a download.
     """
-    arrays, found = _opened(levels)
+    found, data = opened(levels)
     first = found[0].name if baseline and len(found) > 1 else ""
     study = cause_study(cause, question, found, first, _flags.sequential())
-    _study.answer(experiment, study, arrays, requests(found, tune()))
+    _study.answer(experiment, study, data, requests(found, tune()), folder)
 
 
 def tune() -> Tune:
@@ -158,21 +161,18 @@ def tune() -> Tune:
     return _tuning.tune()
 
 
-def _opened(
-    levels: Sequence[Level],
-) -> tuple[dict[AnyDataSpec, DataArrays], list[Level]]:
-    """Each set that the cohorts read, once, and the levels with its splits named."""
-    named: dict[AnyDataSpec, AnyDataSpec] = {}
-    arrays: dict[AnyDataSpec, DataArrays] = {}
-    for cohort in (each for level in levels for each in level.cohorts):
-        if cohort.data not in named:
-            named[cohort.data], opened = open_data(cohort.data, _data.data_dir())
-            arrays[named[cohort.data]] = opened
-    return arrays, [
-        level._replace(
-            cohorts=tuple(
-                dataclasses.replace(each, data=named[each.data]) for each in level.cohorts
-            )
-        )
+def opened(levels: Sequence[Level]) -> tuple[list[Level], _study.Data]:
+    """The levels with splits named and budgets as --budget_clock has them, and each set once."""
+    cohorts = {each.name: each for level in levels for each in level.cohorts}
+    found: dict[str, CohortSpec] = {}
+    data: dict[AnyDataSpec, DataArrays] = {}
+    for asked in dict.fromkeys(each.data for each in cohorts.values()):
+        spec, arrays = open_data(asked, _data.data_dir())
+        data[spec] = arrays
+        readers = [each for each in cohorts.values() if each.data == asked]
+        named = [dataclasses.replace(each, data=spec) for each in readers]
+        found |= {each.name: each for each in _clocks.budgeted(named, arrays)}
+    return [
+        level._replace(cohorts=tuple(found[each.name] for each in level.cohorts))
         for level in levels
-    ]
+    ], data

@@ -4,8 +4,8 @@
     scripts/run depth --depths=2,4,8,16 --width=64
     scripts/run depth --family=resnet --depths=3,9 --width=4 --full     # 20 and 56 layers
 
-The shallower against the deeper network, plain and with skips. Every network is tuned by the same
-search on other seeds.
+The shallower against the deeper network, plain and with skips, all with their layers normalised.
+Every network is tuned by the same search on other seeds.
 
 Expect plain depth to slow convergence down in steps and more so in FLOPs, and skips to repair most
 of it (He et al. 2016; Sankararaman et al. 2020): what share of the gap they take away is told.
@@ -34,6 +34,10 @@ _DEPTHS = flags.DEFINE_list(
 )
 _WIDTH = flags.DEFINE_integer("width", 32, "Units of a layer, or channels of a convolution.")
 
+_NORMALISATION = flags.DEFINE_enum(
+    "normalisation", "layer", ["none", "batch", "layer", "group"], "Of every hidden layer."
+)
+
 DIALS = {"mlp": "depth", "cnn": "depth", "resnet": "blocks"}
 
 
@@ -45,7 +49,14 @@ def main() -> None:
     seeds = iter(_flags.seeds(2 * len(depths)))
 
     def level(name: str, skips: bool) -> Level:
-        models = _causes.sized(_FAMILY.value, depths, dial, width=_WIDTH.value, skips=skips)
+        models = _causes.sized(
+            _FAMILY.value,
+            depths,
+            dial,
+            width=_WIDTH.value,
+            normalisation=_NORMALISATION.value,
+            skips=skips,
+        )
         cohorts = tuple(
             _causes.cohort(_ASKED, f"{dial}-{depth}-{name}", spec, model, next(seeds))
             for depth, model in zip(depths, models, strict=True)

@@ -13,6 +13,7 @@ it is.
 """
 
 import dataclasses
+from typing import Any
 
 from absl import flags
 
@@ -81,7 +82,7 @@ def main() -> None:
 def _problems(plain: DataSpec) -> dict[str, DataSpec]:
     """The set at each level of difficulty, by the level's name."""
 
-    def harder(**dial: float | tuple[int, ...]) -> DataSpec:
+    def harder(**dial: Any) -> DataSpec:
         return dataclasses.replace(plain, difficulty=dataclasses.replace(plain.difficulty, **dial))
 
     problems = {PLAIN: plain}

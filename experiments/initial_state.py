@@ -2,7 +2,7 @@
 
     scripts/run initial_state                                 # MLPs of width 8 and 64 on digits
     scripts/run initial_state --starts=family,orthogonal --widths=8,32,128
-    scripts/luck RUN --cohort=width-8-crossed                 # what initial weights and order explain
+    scripts/luck RUN --cohort=width-8-crossed                 # what weights and order explain
 
 The same networks from weights drawn by several schemes, from weights trained on another problem
 (the digits 0 to 4, where the race is about 5 to 9), and from draws with the mean and variance of
@@ -10,8 +10,8 @@ each of those tensors; every cohort is tuned by the same search on other seeds. 
 drawn anew throughout. At the level "crossed" members share 8 initial weights and 8 orders of the
 data in all combinations, so that the share of luck in each can be told.
 
-Expect pretrained first, then matched, then random (Raghu et al. 2019), and an order of the two sizes
-that the start alone does not turn round.
+Expect pretrained first, then matched, then random (Raghu et al. 2019), and an order of the two
+sizes that the start alone does not turn round.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from absl import flags
 from experiments import _causes, _flags, _study
 from lab.causes import Level
 from lab.specs import CohortSpec, InitialSpec, ModelSpec, SeedsSpec, SourceSpec, StudySpec
-from lab.words import Cause, Scheme, Tune, Use
+from lab.words import Cause, Scheme, Use
 
 QUESTION = (
     "How much does the initial state decide which of a smaller and a larger network is first?"
@@ -55,6 +55,10 @@ _WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smal
 _BEFORE = flags.DEFINE_list("classes_before", list("01234"), "Classes of the pretraining.")
 _AFTER = flags.DEFINE_list("classes_after", list("56789"), "Classes of the race.")
 
+OF_A_START = (
+    *("init", "deviation", "zero_branches", "zero", "pretrained", "matched", "fresh"),
+    *("parametrisation", "base_width"),
+)
 LAST_LAYER = "Dense_2"
 LEVELS_OF_LUCK = 8
 
@@ -71,8 +75,7 @@ def main() -> None:
         },
     )
     _causes.require_unused(
-        ["init", "deviation", "zero_branches", "zero", "pretrained", "matched", "fresh", "classes"]
-        + ["parametrisation", "base_width", "cross"],
+        [*OF_A_START, "classes", "cross"],
         "the experiment goes through initial states itself",
     )
     widths = _causes.whole_numbers("widths", _WIDTHS.value)
@@ -96,7 +99,7 @@ def main() -> None:
         if start == CROSSED:
             cohorts = [dataclasses.replace(one, seed=cohorts[0].seed) for one in cohorts]
         levels.append(Level(start, tuple(cohorts)))
-    _causes.answer("initial_state", Cause.INITIAL_STATE, QUESTION, levels, root=root)
+    _causes.answer("initial_state", Cause.INITIAL_STATE, QUESTION, levels, folder=root)
 
 
 def _declared(
@@ -138,14 +141,11 @@ def _root(starts: Sequence[str], declared: Sequence[CohortSpec]) -> Path:
 
 
 def _pretrain(folder: Path, cohorts: Sequence[CohortSpec]) -> None:
-    """One member a width on the problem before; the race starts from where it reached the target."""
-    study = StudySpec(
-        question="Weights that members of another study start from.",
-        cohorts=tuple(dataclasses.replace(one, members=1) for one in cohorts),
-        contrasts=(),
-    )
-    data, named = _causes.opened(study)
-    _study.train(named, data, folder)
+    """One member a width on the problem before; the race starts from where it got to."""
+    alone = tuple(dataclasses.replace(one, members=1) for one in cohorts)
+    (level,), data = _causes.opened([Level(PRETRAINED, alone)])
+    study = StudySpec("Where members of another study start from.", level.cohorts, ())
+    _study.train(study, data, folder)
 
 
 if __name__ == "__main__":

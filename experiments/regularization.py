@@ -16,13 +16,14 @@ turns as the text shrinks is a guess that is put to the test.
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import _causes, _flags
-from lab.causes import Level
-from lab.specs import AdamWSpec, CohortSpec, DataSpec, ModelSpec, Setting, Varied
-from lab.words import Cause, Hyperparameter
+from experiments import _causes, _flags, _study
+from lab.causes import Level, cause_study, requests
+from lab.specs import AdamWSpec, CohortSpec, DataSpec, Setting, Varied, holding
+from lab.words import Cause, Hyperparameter, Tune
 
 QUESTION = "On little text, does regularisation decide whether the smaller network converges first?"
 
@@ -33,7 +34,7 @@ _ASKED = _causes.define(
     budget_steps=600,
     eval_every=20,
 )
-_WIDTHS = flags.DEFINE_list("widths", ["8", "24"], "Two widths or more, the smallest first.")
+_WIDTHS = flags.DEFINE_list("widths", ["12", "32"], "Two widths or more, the smallest first.")
 _DEPTH = flags.DEFINE_integer("depth", 1, "Blocks of the Transformer.")
 _HEADS = flags.DEFINE_integer("heads", 2, "Heads of its attention.")
 _DROPOUTS = flags.DEFINE_list("dropouts", ["0", "0.1", "0.3"], "Each with each of --decays.")
@@ -60,15 +61,42 @@ def main() -> None:
     )
     fractions = _causes.numbers("fractions", _FRACTIONS.value)
     seeds = iter(_flags.seeds(len(widths) * len(fractions)))
-    levels = []
-    for fraction in fractions:
-        data = _part(fraction)
-        cohorts = tuple(
-            _cohort(f"width-{width}-text-{fraction:g}", data, model, next(seeds), settings)
-            for width, model in zip(widths, models, strict=True)
+    plain = [
+        Level(
+            f"{fraction:g} of the text",
+            tuple(
+                dataclasses.replace(
+                    _causes.cohort(
+                        _ASKED,
+                        f"width-{width}-text-{fraction:g}",
+                        _part(fraction),
+                        model,
+                        next(seeds),
+                    ),
+                    optimizer=AdamWSpec(_ASKED.learning_rate.value),
+                )
+                for width, model in zip(widths, models, strict=True)
+            ),
         )
-        levels += [_level(cohorts, fraction, *one) for one in settings]
-    _causes.answer("regularization", Cause.REGULARIZATION, QUESTION, levels)
+        for fraction in fractions
+    ]
+    found, data = _causes.opened(plain)
+    # Rates first, without regularisation: they hold for all settings alike.
+    declared = cause_study(Cause.REGULARIZATION, QUESTION, found, "")
+    folder = _study.folder_of("regularization", declared)
+    study = _study.tuned(declared, data, folder)
+    levels = [
+        _level(one, [_varied(study.cohort(each.name), settings) for each in one.cohorts], setting)
+        for one in found
+        for setting in settings
+    ]
+    _study.answer(
+        "regularization",
+        cause_study(Cause.REGULARIZATION, QUESTION, levels, levels[0].name),
+        data,
+        requests(levels, Tune.NONE),
+        folder,
+    )
 
 
 def _part(fraction: float) -> DataSpec:
@@ -78,37 +106,23 @@ def _part(fraction: float) -> DataSpec:
     )
 
 
-def _cohort(
-    name: str,
-    data: DataSpec,
-    model: ModelSpec,
-    seed: int,
-    settings: tuple[tuple[float, float], ...],
-) -> CohortSpec:
+def _varied(cohort: CohortSpec, settings: Sequence[tuple[float, float]]) -> CohortSpec:
     """Members have the settings in turn, --members of them each."""
-    plain = dataclasses.replace(
-        _causes.cohort(_ASKED, name, data, model, seed),
-        optimizer=AdamWSpec(_ASKED.learning_rate.value),
-    )
     dropouts, decays = zip(*settings, strict=True)
     named = ((Hyperparameter.DROPOUT, dropouts), (Hyperparameter.WEIGHT_DECAY, decays))
-    vary = tuple(Varied(which, values) for which, values in named if len(set(values)) > 1)
-    # What does not vary has its one value.
-    optimizer = dataclasses.replace(plain.optimizer, weight_decay=decays[0])
-    recipe = dataclasses.replace(plain.recipe, dropout=dropouts[0])
+    one = [Setting(which, values[0]) for which, values in named]
     return dataclasses.replace(
-        plain,
-        members=len(settings) * plain.members,
-        vary=vary,
-        optimizer=optimizer,
-        recipe=recipe,
+        holding(cohort, one),
+        members=len(settings) * cohort.members,
+        vary=tuple(Varied(which, values) for which, values in named if len(set(values)) > 1),
     )
 
 
-def _level(cohorts: tuple[CohortSpec, ...], fraction: float, dropout: float, decay: float) -> Level:
+def _level(text: Level, cohorts: Sequence[CohortSpec], setting: tuple[float, float]) -> Level:
+    dropout, decay = setting
     values = {Hyperparameter.DROPOUT: dropout, Hyperparameter.WEIGHT_DECAY: decay}
     at = tuple(Setting(one.hyperparameter, values[one.hyperparameter]) for one in cohorts[0].vary)
-    return Level(f"dropout {dropout:g}, decay {decay:g}, {fraction:g} of the text", cohorts, at)
+    return Level(f"dropout {dropout:g}, decay {decay:g}, {text.name}", tuple(cohorts), at)
 
 
 if __name__ == "__main__":
