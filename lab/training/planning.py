@@ -115,7 +115,7 @@ def plan_study(
             digests[cohort.data],
             before.get(cohort.name)
             or _first_facts(
-                dataclasses.replace(cohort, members=laid_out_for.get(cohort.name, cohort.members)),
+                _with_members(cohort, laid_out_for.get(cohort.name)),
                 data[cohort.data],
                 lanes,
                 width,
@@ -126,6 +126,11 @@ def plan_study(
         )
         for cohort in study.cohorts
     )
+
+
+def _with_members(cohort: CohortSpec, members: int | None) -> CohortSpec:
+    """As if it had so many, who vary in nothing: fewer than it has values are no fault here."""
+    return cohort if members is None else dataclasses.replace(cohort, members=members, vary=())
 
 
 def _first_facts(
