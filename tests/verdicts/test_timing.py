@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from lab.specs import ContrastSpec, SequentialSpec, StudySpec
+from lab.specs import ContrastSpec, Margins, SequentialSpec, StudySpec
 from lab.verdicts.deciding import Issue, decision_on
 from lab.verdicts.document import from_json, to_json
 from lab.verdicts.judge import judge
 from lab.verdicts.language import amount
 from lab.verdicts.looking import at_look, deciding_look
+from lab.verdicts.support import size_trend
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
@@ -225,3 +226,27 @@ def test_unequal_budgets_are_compared_as_far_as_both_were_followed(made):
     cut = dataclasses.replace(small, hit=np.minimum(hit, 99), reached=(hit <= 99) & small.reached)
     same = judge(study.comparison, {"small": cut, "large": large})
     assert on(same, Clock.STEPS).decision.win_probability == steps.win_probability
+
+
+def test_sizes_of_unequal_budgets_have_a_trend_as_far_as_all_were_followed(made):
+    def records(name, hits, parameters, evaluations):
+        one = made(hits, parameters=parameters).records(name)
+        spec = dataclasses.replace(one.spec, budget_steps=10 * evaluations)
+        kept = one.reached & (one.hit < evaluations)
+        return dataclasses.replace(one, spec=spec, reached=kept)
+
+    def trend(evaluations):
+        found = {
+            name: records(name, hits, parameters, last)
+            for (name, hits, parameters), last in zip(
+                (("a", SLOW, 1_000), ("b", FAST, 2_000), ("c", drawn(4, 15), 4_000)),
+                evaluations,
+                strict=True,
+            )
+        }
+        return size_trend(found, Margins())
+
+    unequal, cut = trend((100, 70, 40)), trend((40, 40, 40))
+    assert unequal is not None
+    assert unequal == cut
+    assert unequal.ordered.z < 0
