@@ -137,6 +137,9 @@ def _comparison(
         clocks.append(Clock.EXAMPLES)
     if all(one.flops_per_step is not None for one in records.values()):
         clocks.append(Clock.FLOPS)
+    # Steps of two runs were not timed in turn, and perhaps not on one machine.
+    if alone and all(one.solo_seconds is not None for one in records.values()):
+        clocks.append(Clock.SECONDS)
     pairs = " and ".join(f"{one.smaller} against {one.larger}" for one in contrasts)
     return Comparison(
         question=study.question if study else f"Which converges first: {pairs}?",

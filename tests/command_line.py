@@ -18,6 +18,7 @@ RACE = (
     "--eval_every=10",
     "--learning_rate=0.02",
     "--target=0.3,0.6",
+    "--noseconds",  # Which no two runs have alike.
 )
 # XLA compiles twice as fast without its optimisations: for tests of the way through, not of speed.
 QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}

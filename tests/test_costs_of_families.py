@@ -103,7 +103,7 @@ MOBILE = ((16, 1), (24, 1), (32, 2), (64, 2), (96, 1), (160, 2), (320, 1))  # an
 
 
 def mobilenet_layers() -> list[Layer]:
-    """Table 2 of the paper with the strides of lab.models.mobilenet, from 16x16 to 2x2."""
+    """The paper's table 2, a block a stage, with the lab's strides: from 16x16 to 2x2."""
     side, inputs = SIDE, 32
     found = [conv(side, 3, COLOURS, 32, first=True)]
     for number, (outputs, strides) in enumerate(MOBILE):

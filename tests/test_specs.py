@@ -601,7 +601,6 @@ for _field, _change in {
     "target": TargetSpec(Metric.IOU, (0.5,)),
     "eval_every": 20,
     "batch_size": 16,
-    "budget_steps": 200,
     "divergence_factor": 10.0,
     "precision": Precision.BFLOAT16,
 }.items():
@@ -705,3 +704,8 @@ def test_specs_are_frozen() -> None:
 def test_heads_share_a_width_evenly() -> None:
     with pytest.raises(UsageError, match=r"width 10 is not a multiple of the 4 heads.*--width=12"):
         TransformerSpec(10, depth=1, heads=4)
+
+
+def test_cohorts_of_unequal_budgets_may_be_compared() -> None:
+    made = study(cohort("a"), cohort("b", budget_steps=200))
+    assert StudySpec.from_json(made.to_json()) == made

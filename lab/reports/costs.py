@@ -72,11 +72,11 @@ def costs_table(costs: Sequence[CohortCost]) -> Table:
         "bytes moved a step": lambda one: formatting.told(one.moved_bytes_per_step, size),
         "bytes of state": lambda one: formatting.told(one.state_bytes, size),
         "a step alone": lambda one: _alone(one.solo),
-        "  its compilation": lambda one: formatting.told(_compilation(one), seconds),
+        "compiling the step alone": lambda one: formatting.told(_compilation(one), seconds),
         "a member in the ensemble": lambda one: formatting.told(
             one.device_seconds_per_member, seconds
         ),
-        "  with compilation": lambda one: formatting.told(
+        "a member, with compiling": lambda one: formatting.told(
             one.device_seconds_per_member_with_compilation, seconds
         ),
     }
@@ -109,8 +109,8 @@ def reading(costs: Sequence[CohortCost]) -> str:
             f" A step alone is the wall time of a training step of one member that has one device "
             f"({timed[0].device}) to itself: the median of {timed[0].repeats} repeats, in turn "
             f"over the cohorts, with its {100 * timed[0].level:g}% interval; another hour of the "
-            "same machine is not in it. Its compilation is that of this program, all cohorts' side "
-            "by side, or loading it where it was kept."
+            "same machine is not in it. It was compiled side by side with the other cohorts', or "
+            "loaded where the program was kept."
         )
     return told + (
         " A member in the ensemble is the time of all devices that its cohort's lanes ran on, "

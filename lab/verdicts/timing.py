@@ -67,8 +67,7 @@ def agreed(decisions: Sequence[Decision]) -> Decision:
             map(_of_speed_ups, zip(*(one.speed_ups for one in decisions), strict=True))
         ),
     )
-    # What members leave undecided at the estimates is not for the timing to settle.
-    if first.verdict is Verdict.UNDECIDED or {one.verdict for one in decisions} == {first.verdict}:
+    if not _at_fault([one.verdict for one in decisions]):
         return spanned
     return dataclasses.replace(
         spanned,
@@ -77,6 +76,15 @@ def agreed(decisions: Sequence[Decision]) -> Decision:
         more_members=None,
         more_for="better timing",
     )
+
+
+def _at_fault(verdicts: Sequence[Verdict]) -> bool:
+    """Whether better timing could settle it: not what members leave undecided at the estimates.
+
+    Unless the ends contradict each other.
+    """
+    decided = {one for one in verdicts if one is not Verdict.UNDECIDED}
+    return len(decided) > 1 or (verdicts[0] in decided and Verdict.UNDECIDED in verdicts)
 
 
 def _hull(intervals: Sequence[AnyInterval]) -> AnyInterval:

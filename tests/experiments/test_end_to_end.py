@@ -37,7 +37,9 @@ def document(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(), parse_constant=not_finite)
 
 
-def require_run_folder(folder: Path, cohorts: dict[str, int]) -> dict[str, Any]:
+def require_run_folder(
+    folder: Path, cohorts: dict[str, int], *, seconds: bool = False
+) -> dict[str, Any]:
     """Every file of DESIGN.md's run folder, verdict.json's contract, and nothing half written."""
     verdict = document(folder / "verdict.json")
     assert verdict["schema"] == 1
@@ -48,7 +50,8 @@ def require_run_folder(folder: Path, cohorts: dict[str, int]) -> dict[str, Any]:
         ends = cohort["reached"] + cohort["diverged"] + cohort["exhausted"]
         assert ends == cohort["members"] == cohorts[cohort["name"]]
         assert cohort["flops_per_step"] > 0
-    assert {one["clock"] for one in verdict["contrasts"]} == {"steps", "examples", "flops"}
+    clocks = {"steps", "examples", "flops", *(["seconds"] if seconds else [])}
+    assert {one["clock"] for one in verdict["contrasts"]} == clocks
     for contrast in verdict["contrasts"]:
         assert contrast.keys() >= CONTRAST_KEYS
         assert contrast["verdict"] in VERDICTS
@@ -185,7 +188,7 @@ def test_convolutions_race_through_the_same_path_as_a_user_s_process(
         command, env=environment | quick, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    require_run_folder(folder, {"width-2": 3, "width-4": 3})
+    require_run_folder(folder, {"width-2": 3, "width-4": 3}, seconds=True)
     session = document(folder / "environment.json")["sessions"][0]
     assert session["command"].startswith("scripts/run width --family=cnn")
 
@@ -201,7 +204,7 @@ def unet(
 def test_the_u_net_study_ends_in_a_verdict(unet: tuple[Path, Ended]) -> None:
     folder, ended = unet
     assert (ended.status, ended.stderr) == (0, "")
-    verdict = require_run_folder(folder, {"small": 4, "large": 4})
+    verdict = require_run_folder(folder, {"small": 4, "large": 4}, seconds=True)
     small, large = verdict["cohorts"]
     assert abs(small["parameters"] - 2900) <= 58
     assert abs(large["parameters"] - 5000) <= 100
@@ -215,3 +218,49 @@ def test_the_u_net_study_ends_in_a_verdict(unet: tuple[Path, Ended]) -> None:
         f"{large['parameters']:,} parameters",
     )
     assert verdict["answer"] in " ".join(ended.stdout.split())
+
+
+def test_a_run_is_timed_once(unet: tuple[Path, Ended], launch: Launch) -> None:
+    """What a step takes is known of each cohort, told, and kept when the command is given again."""
+    folder, ended = unet
+    before = document(folder / "environment.json")
+    for cohort in document(folder / "verdict.json")["cohorts"]:
+        solo = before["cohorts"][cohort["name"]]["solo_seconds"]
+        assert 0 < solo["lower"] <= solo["estimate"] <= solo["upper"]
+        assert cohort["solo_seconds_per_step"] == solo["estimate"]
+        assert cohort["solo_seconds"] == solo
+        session = before["sessions"][0]["throughput"][cohort["name"]]
+        assert session["members_ended"] == 4
+        assert session["device_seconds"] > 0
+        assert session["compile_seconds"] > 0
+    assert "Timing one member of each alone" in ended.stdout
+    assert "a member in the ensemble" in ended.stdout
+    verdict = (folder / "verdict.json").read_text()
+    for flag in ("--seconds", "--noseconds"):
+        again = launch("unet_size", *UNET, flag, f"--out={folder}")
+        assert again.status == 0, again.stderr
+        assert "Timing" not in again.stdout
+        assert document(folder / "environment.json") == before
+        assert (folder / "verdict.json").read_text() == verdict
+
+
+def test_budgets_may_be_equal_in_flops(
+    launch: Launch, quick: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    flags = ("--widths=4,16", "--members=4", "--eval_every=10", "--budget_steps=40", "--pairs")
+    ended = launch("width_race", *flags, "--budget_clock=flops", f"--out={folder}", extra=quick)
+    assert (ended.status, ended.stderr) == (0, "")
+    verdict = require_run_folder(folder, {"width-4": 4, "width-16": 4}, seconds=True)
+    small, large = (one["budget_steps"] for one in document(folder / "study.json")["cohorts"])
+    assert small > large == 40
+    flops = [one["flops_per_step"] for one in verdict["cohorts"]]
+    assert large * flops[1] <= small * flops[0] < large * flops[1] + 10 * flops[0]
+    horizons = {one["clock"]: one["horizon"] for one in verdict["contrasts"]}
+    assert horizons["steps"] == 30  # Of the larger's 40 steps the last 10 cannot start a success.
+    assert horizons["flops"] == 30 * flops[1]
+    require_declared_before(ended.stdout, f"{small} steps a member", "40 steps a member")
+    refused = launch(
+        "width_race", *flags, "--schedule=cosine", "--budget_clock=flops", f"--out={tmp_path / 'x'}"
+    ).refusal
+    assert f"pass --schedule_steps={small} or more" in refused

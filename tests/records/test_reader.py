@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 from made_up import cohort, first_hits, study, tables
 
 from lab.errors import UsageError
+from lab.records.costs import SoloSeconds
 from lab.records.parts import RecordConflict
 from lab.records.reader import (
     cohort_records,
@@ -184,3 +185,22 @@ def test_tables_round_trip(tmp_path_factory, values, parts):
         np.testing.assert_array_equal(getattr(back, name), getattr(whole, name))
     for metric, column in whole.curves.metrics.items():
         np.testing.assert_array_equal(back.curves.metrics[metric], column)
+
+
+SOLO = SoloSeconds(1.5e-3, 1.4e-3, 1.7e-3, 0.985, 15, 40, 2.5, "cpu")
+
+
+def test_solo_seconds_come_back_and_older_runs_have_none(run):
+    assert read_cohort(run, "small").solo_seconds is None
+    costs = {"parameters": 2900, "flops_per_step": 1e6, "solo_seconds": SOLO.facts()}
+    with RunFolder.open(run, study()) as folder:
+        folder.write_environment({"cohorts": {"small": costs}})
+    assert read_cohort(run, "small").solo_seconds == SOLO
+    assert read_cohort(run, "large").solo_seconds is None
+    assert read_cohort(run, "small").part(0, 3).solo_seconds == SOLO
+
+
+@pytest.mark.parametrize("facts", [1e-3, {"estimate": 1e-3}, [], {**SOLO.facts(), "more": 1}])
+def test_solo_seconds_that_are_none_are_refused(facts):
+    with pytest.raises(UsageError, match="was it edited"):
+        SoloSeconds.of_facts(facts)

@@ -15,7 +15,7 @@ from lab.records.parts import RecordConflict, read_parts
 from lab.records.schema import MEMBERS
 from lab.records.store import RunFolder, read_environment, read_json
 from lab.specs import SGDSpec, Varied
-from lab.words import Hyperparameter, Metric
+from lab.words import Clock, Hyperparameter, Metric
 
 HOLD = """
 import sys, time
@@ -217,6 +217,20 @@ def test_lock_is_given_back_when_opening_fails(tmp_path):
         with pytest.raises(UsageError, match="holds another study"):
             RunFolder.open(tmp_path, study(cohort()))
     RunFolder.open(tmp_path, study()).close()
+
+
+@pytest.mark.parametrize("began_with", [True, False])
+def test_whether_seconds_are_counted_is_settled_when_a_run_begins(tmp_path, began_with):
+    """Runs of before there was the clock go on, and so do those that were asked to do without."""
+    timed = study()
+    untimed = dataclasses.replace(timed, clocks=(Clock.STEPS, Clock.EXAMPLES, Clock.FLOPS))
+    first, then = (timed, untimed) if began_with else (untimed, timed)
+    RunFolder.open(tmp_path, first).close()
+    for asked in (then, first):
+        with RunFolder.open(tmp_path, asked) as folder:
+            assert folder.study == first
+    with pytest.raises(UsageError, match="holds another study"):
+        RunFolder.open(tmp_path, dataclasses.replace(then, clocks=(Clock.STEPS,)))
 
 
 def session(parameters: int, jax: str) -> dict:

@@ -1,3 +1,4 @@
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -6,7 +7,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.statistics.quantiles import quantile_time, speed_up
+from lab.statistics.intervals import Interval
+from lab.statistics.quantiles import median_of, quantile_time, speed_up
 from lab.statistics.times import ClockTimes, Times
 
 LAST = 100
@@ -87,3 +89,24 @@ def test_coverage_of_ties_stays_conservative():
     found = [quantile_time(Times.of(row.tolist(), 3), 0.5, 0.95) for row in samples]
     covered = [one.lower <= 2 <= (one.upper or np.inf) for one in found]
     assert np.mean(covered) >= 0.95
+
+
+def test_the_median_of_measurements_lies_between_ranks_that_a_fair_coin_names():
+    """Of 15 the 3rd and the 13th: 2 or fewer heads of 15 have 121 in 32,768."""
+    assert 2 * 121 / 2**15 <= 1 - 0.985 < 2 * (121 + math.comb(15, 3)) / 2**15
+    values = np.random.default_rng(4).permutation(np.arange(1.0, 16.0))
+    assert median_of(values, 0.985) == Interval(8.0, 3.0, 13.0, 0.985)
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    """To 3 standard errors; of an exponential, whose median is log 2."""
+    draws = np.random.default_rng(5).exponential(size=(4000, 15))
+    found = [median_of(one, 0.985) for one in draws]
+    share = np.mean([one.lower <= math.log(2) <= one.upper for one in found])
+    exact = 1 - 2 * 121 / 2**15
+    assert abs(share - exact) < 3 * math.sqrt(exact * (1 - exact) / len(draws))
+
+
+def test_too_few_measurements_have_no_interval():
+    with pytest.raises(ValueError, match="no interval"):
+        median_of(np.arange(4.0), 0.985)
