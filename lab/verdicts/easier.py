@@ -56,9 +56,7 @@ def watched(records: CohortRecords, wanted: tuple[float, ...]) -> CohortRecords:
     ]
     return dataclasses.replace(
         records,
-        spec=dataclasses.replace(
-            records.spec, target=dataclasses.replace(own, thresholds=wanted)
-        ),
+        spec=dataclasses.replace(records.spec, target=dataclasses.replace(own, thresholds=wanted)),
         hit=np.stack([one.hit[:, k] for one, k in columns], axis=1),
         reached=np.stack([one.reached[:, k] for one, k in columns], axis=1),
     )
