@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG and PNG; the one place that imports matplotlib."""
+"""The report's pictures of cohorts, as SVG and PNG, and the style that all pictures share."""
 
 import dataclasses
 import io
@@ -79,7 +79,7 @@ def draw_incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) ->
     shown: list[Clock] = [one for one in clocks if one is not Clock.EXAMPLES]
     shown = shown or [Clock.STEPS]
     thresholds = cohorts[0].spec.target.thresholds
-    with _figure(len(thresholds), len(shown), 3.3) as (figure, axes):
+    with canvas(len(thresholds), len(shown), 3.3) as (figure, axes):
         for row, k in enumerate(reversed(range(len(thresholds)))):  # The hardest decides: on top.
             for column, clock in enumerate(shown):
                 _incidence_panel(axes[row][column], cohorts, k, clock)
@@ -89,7 +89,7 @@ def draw_incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) ->
             for one, hue in zip(cohorts, colours(len(cohorts)), strict=True)
         ]
         figure.legend(handles=key, loc="outside upper left", ncols=3)
-        return _picture(figure, "incidence", captions.incidence(cohorts, shown))
+        return saved(figure, "incidence", captions.incidence(cohorts, shown))
 
 
 def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
@@ -97,7 +97,7 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
     columns = 2 if len(cohorts) == 4 else min(len(cohorts), 3)
     rows = -(-len(cohorts) // columns)
     levels = cohorts[0].spec.target.rule is Rule.THRESHOLD
-    with _figure(rows, columns, 3.3, sharey=True) as (figure, axes):
+    with canvas(rows, columns, 3.3, sharey=True) as (figure, axes):
         panels = [panel for row in axes for panel in row]
         for index, panel in enumerate(panels):
             if index < len(cohorts):
@@ -114,7 +114,7 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
             loc="outside upper left",
             ncols=3,
         )
-        return _picture(figure, "fan", captions.fan(cohorts, MEMBERS_SHOWN))
+        return saved(figure, "fan", captions.fan(cohorts, MEMBERS_SHOWN))
 
 
 def colours(many: int) -> list[str]:
@@ -126,9 +126,10 @@ def colours(many: int) -> list[str]:
 
 
 @contextmanager
-def _figure(
+def canvas(
     rows: int, columns: int, height: float, sharey: bool = False
 ) -> Iterator[tuple[Figure, list[list[Axes]]]]:
+    """Panels in the report's style, each row of one height in inches."""
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE}  # Not the user's own.
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
@@ -284,7 +285,7 @@ def _spread(total: int, wanted: int) -> list[int]:
     return sorted({int(at) for at in np.linspace(0, total - 1, min(wanted, total))})
 
 
-def _picture(figure: Figure, name: str, text: captions.Caption) -> Picture:
+def saved(figure: Figure, name: str, text: captions.Caption) -> Picture:
     """Both formats, with no date and no version in them: the same records give the same bytes."""
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})

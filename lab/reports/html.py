@@ -14,6 +14,7 @@ from lab.reports import captions, text
 from lab.reports.explanations import glossary, limits
 from lab.reports.picture import Picture
 from lab.reports.tables import Document, Records, Table, cohort_table, contrast_table, pairs
+from lab.reports.turning import turning
 from lab.specs import StudySpec
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -50,6 +51,7 @@ def render(
             (_TEMPLATES / "report.css").read_text(encoding="utf-8")
         ),  # Ours, and holds no "<".
         document=document,
+        turning=turning(document),
         incomplete=unfinished,
         goal="; ".join(goals),
         cohorts=cohort_table(document, records),

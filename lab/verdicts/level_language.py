@@ -113,7 +113,7 @@ def _share(one: Share, pairs: int) -> str:
             f"In {one.clock.label}{which}, what going from {one.baseline} to {one.level} explains "
             f"of the gap is not estimable: {reason} ({gaps})."
         )
-    ends = [_signed(end) for end in (one.share.estimate, one.share.lower, one.share.upper)]
+    ends = [signed(end) for end in (one.share.estimate, one.share.lower, one.share.upper)]
     return (
         f"In {one.clock.label}{which}, going from {one.baseline} to {one.level} explains {ends[0]} "
         f"[{ends[1]}, {ends[2]}] of the gap{_reading(one.share)}: {gaps}."
@@ -128,7 +128,8 @@ def _reading(share: Interval) -> str:
     return ""
 
 
-def _signed(share: float) -> str:
+def signed(share: float) -> str:
+    """A share that may lie below none or above all."""
     return percent(share) if 0 <= share <= 1 else f"{share:.0%}"
 
 

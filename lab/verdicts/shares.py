@@ -146,8 +146,8 @@ def _log_mean(meeting: Meeting, side: Side, cohort: CohortRecords) -> tuple[floa
     blocks = meeting.unit is Unit.BLOCKS
     number = side.unit if blocks else cohort.member
     units, index = np.unique(number, return_inverse=True)
-    part = np.bincount(index, weights=(times - mean) / (mean * len(times)))
-    part = part * math.sqrt(len(units) / max(len(units) - 1, 1))
+    spread = math.sqrt(len(units) / max(len(units) - 1, 1))
+    part = np.bincount(index, weights=(times - mean) * spread / (mean * len(times)))
     spec = cohort.spec
     root = spec.seed if isinstance(spec, CohortSpec) else spec.name
     keys = [(root, blocks, unit) for unit in units.tolist()]

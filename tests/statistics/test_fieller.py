@@ -74,9 +74,7 @@ def test_mirrored_and_rescaled_gaps_have_the_same_ratio(first, second, variances
     plain = ratio(Estimates(first, second, one, other), 0.95)
     turned = ratio(Estimates(-first, -second, one, other), 0.95)
     assert turned == plain
-    grown = ratio(
-        Estimates(first * scale, second * scale, one * scale**2, other * scale**2), 0.95
-    )
+    grown = ratio(Estimates(first * scale, second * scale, one * scale**2, other * scale**2), 0.95)
     assert (plain is None) == (grown is None)
     if plain is not None:
         assert (grown.lower, grown.upper) == pytest.approx((plain.lower, plain.upper), abs=1e-6)
