@@ -109,10 +109,8 @@ def level_table(document: Document) -> Table | None:
             cells = {one["clock"]: one for one in mine if (one["smaller"], one["larger"]) == pair}
             rows.append((level, *_row(cells, clocks)))
     labels = [Clock(one).label for one in clocks]
-    header = [text for label in labels for text in (f"in {label}", "smaller first", "time ratio")]
-    numeric = frozenset(
-        column for index in range(len(labels)) for column in (3 * index + 2, 3 * index + 3)
-    )
+    header = [text for label in labels for text in (f"in {label}", "smaller first")]
+    numeric = frozenset(range(2, 2 * len(labels) + 1, 2))
     return Table(("level", *header), tuple(rows), numeric)
 
 
@@ -121,13 +119,9 @@ def _row(cells: Mapping[str, Mapping[str, Any]], clocks: Sequence[str]) -> list[
     for clock in clocks:
         one = cells.get(clock)
         if one is None:
-            row += [formatting.NONE] * 3
+            row += [formatting.NONE] * 2
             continue
-        row += [
-            str(one["verdict"]),
-            formatting.share(one.get("win_probability")),
-            formatting.ratio(one.get("rmst_ratio"), bool(one.get("sparse"))),
-        ]
+        row += [str(one["verdict"]), formatting.share(one.get("win_probability"))]
     return row
 
 
@@ -157,8 +151,8 @@ def share_cell(one: Mapping[str, Any]) -> str:
 
 def maps_csv(document: Document) -> str:
     """Every cell of every map, a row each, unrounded."""
-    header = (*_MAP_FIELDS, "target", "declared", "budget", "win_probability")
-    header += ("win_probability_lower", "win_probability_upper", "adjusted_p_value", "first")
+    chance = ("win_probability", "win_probability_lower", "win_probability_upper")
+    header = (*_MAP_FIELDS, "target", "declared", "budget", *chance, "adjusted_p_value", "first")
     rows = (
         [
             *(one[field] for field in _MAP_FIELDS),
