@@ -12,6 +12,7 @@ Expect 'not always' from any two causes: in steps the larger net is often first,
 smaller.
 """
 
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,8 @@ def _runs(places: Sequence[Place]) -> tuple[list[Run], list[str]]:
         try:
             found = _run(place)
         except UsageError as error:
-            notes.append(f"Left out {place.name}: {error}")
+            reason = str(error).replace(f"{place.paths.root}{os.sep}", "")
+            notes.append(f"Left out {place.name}: {reason}")
             continue
         same = asked.setdefault(found.study.to_json(), place.name)
         if same == place.name:

@@ -10,8 +10,8 @@ from lab.verdicts.across import Agreement, Cell
 
 def cell_table(cells: Sequence[Cell]) -> Table:
     """A row a cell."""
-    header = ("level", "smaller / larger", "clock", "verdict", "smaller first", "time ratio")
-    header += ("Holm's p", "rates", "step cost", "members", "run")
+    found = ("level", "smaller / larger", "clock", "verdict", "smaller first", "time ratio")
+    header = (*found, "Holm's p", "rates", "step cost", "members", "run")
     rows = tuple(
         (
             one.level or formatting.NONE,

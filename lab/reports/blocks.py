@@ -11,7 +11,7 @@ from lab.reports import typeset
 from lab.reports.tables import Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MARKED = ("\\", "`", "*", "_", "<", "[", "]")
+_MARKED = ("\\", "`", "*", "_", "<", "[", "]", "|")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,15 +61,14 @@ def _markdown(block: Block) -> str:
             return _escaped(text)
         case Lines(lines):
             return "\n".join(f"- {_escaped(line)}" for line in lines)
-        case Table(header, rows, numeric):
-            escaped = tuple(tuple(map(_escaped, row)) for row in rows)
-            return typeset.markdown(Table(header, escaped, numeric)).replace("\\\\", "\\").rstrip()
+        case Table():
+            return typeset.markdown(block, _escaped).rstrip()
 
 
 def _escaped(text: str) -> str:
     for mark in _MARKED:
         text = text.replace(mark, f"\\{mark}")
-    return text
+    return " ".join(text.split())
 
 
 def html(title: str, blocks: Sequence[Block]) -> str:

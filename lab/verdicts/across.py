@@ -39,7 +39,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """One contrast of one run, on one clock, at its hardest target.
+    """One contrast of one run, on one clock, at its hardest target; names are the study's.
 
     `cost` is a step of the larger net over one of the smaller, on that clock; None where nobody
     knows. Cells with one `nets` compare the same two networks on the same data to one target.
@@ -163,8 +163,8 @@ def _cell(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> Cell:
         run=run.name,
         cause=run.study.cause,
         level=one.level,
-        smaller=one.smaller,
-        larger=one.larger,
+        smaller=asked.smaller,
+        larger=asked.larger,
         clock=one.clock,
         goal=language.goal(declared, one.target),
         verdict=decision.verdict,

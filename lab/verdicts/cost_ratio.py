@@ -79,7 +79,10 @@ def cost_ratio_flip(
         metric=target.metric,
         target=target.thresholds[-1],
         larger_until=_last_where(lambda k: first(k) is First.LARGER),
-        turn=_inside(_last_where(lambda k: at(k).win.estimate < 0.5)),
+        # Neither getting there is a tie: without the smaller in the lead somewhere nothing turns.
+        turn=_last_where(lambda k: at(k).win.estimate < 0.5)
+        if at(_WIDEST).win.estimate > 0.5
+        else None,
         smaller_from=_first_where(lambda k: first(k) is First.SMALLER),
         known=tuple(
             KnownRatio(clock, float(cost_per_step(pair[1], clock) / cost_per_step(pair[0], clock)))
@@ -115,11 +118,6 @@ def _last_where(holds: Callable[[int], bool]) -> float | None:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return float(_ratio(low))
-
-
-def _inside(ratio: float | None) -> float | None:
-    """None where the order does not turn within the range."""
-    return None if ratio == WIDEST else ratio
 
 
 def _first_where(holds: Callable[[int], bool]) -> float | None:

@@ -69,6 +69,9 @@ def _ends(one: CostRatioFlip) -> str:
         parts.append(f"{opening}{rest} from {one.smaller_from:.3g} times on")
     if not parts:
         return "at no cost of the larger net's step is either first for certain"
+    if len(parts) == 1:
+        side = "beyond" if one.smaller_from is None else "below"
+        return f"{parts[0]}; {side} these runs cannot tell"
     turn = "" if one.turn is None else f" (the order turns at about {one.turn:.3g})"
     return ", ".join(parts) + turn
 
@@ -134,5 +137,6 @@ def signed(share: float) -> str:
 
 
 def _pair(one: CostRatioFlip | TargetFlip) -> str:
-    level = f" ({one.level})" if one.level else ""
+    told = one.smaller.endswith(one.level)  # As "small-learning-rate-0.1" does, and no level.
+    level = "" if told else f" ({one.level})"
     return f"{one.smaller} against {one.larger}{level}"

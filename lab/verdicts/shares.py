@@ -20,7 +20,7 @@ from lab.statistics.intervals import Interval
 from lab.verdicts.deciding import Issue, meet
 from lab.verdicts.meeting import Meeting, Side, Unit
 from lab.verdicts.winner_map import clocks_of_their_own
-from lab.words import Clock
+from lab.words import Clock, Factor
 
 Influence = Mapping[tuple[object, ...], float]
 """How far each unit of replication moves an estimate, by what the unit is of."""
@@ -148,7 +148,9 @@ def _log_mean(meeting: Meeting, side: Side, cohort: CohortRecords) -> tuple[floa
     units, index = np.unique(number, return_inverse=True)
     spread = math.sqrt(len(units) / max(len(units) - 1, 1))
     part = np.bincount(index, weights=(times - mean) * spread / (mean * len(times)))
+    # Cohorts of one root seed have draws in common where it is recorded; a cohort has with itself.
     spec = cohort.spec
-    root = spec.seed if isinstance(spec, CohortSpec) else spec.name
+    known = isinstance(spec, CohortSpec) and Factor.ORDER in cohort.seed_ids
+    root = spec.seed if known else spec.name
     keys = [(root, blocks, unit) for unit in units.tolist()]
     return math.log(mean * float(side.clock.cost)), dict(zip(keys, part.tolist(), strict=True))
