@@ -20,17 +20,19 @@ class Place:
 def run_folders(roots: Sequence[Path]) -> list[Place]:
     """Every folder below that holds a study, or is one itself, once, sorted by name.
 
-    Of several roots names begin with the root's own. UsageError for a root that is no folder.
+    Names are paths below the root, of several roots below what they have in common; a root that is
+    a run is called by its own name. UsageError for a root that is no folder.
     """
-    found: dict[Path, Place] = {}
+    found: dict[Path, RunPaths] = {}
     for root in roots:
         if not root.is_dir():
             raise UsageError(f"{root} is no folder: pass one that holds run folders")
         for folder in _below(root):
-            relative = folder.relative_to(root).as_posix()
-            name = relative if len(roots) == 1 else (root / relative).as_posix()
-            found.setdefault(folder.resolve(), Place(name, RunPaths(folder)))
-    return sorted(found.values(), key=lambda one: one.name)
+            found.setdefault(folder.resolve(), RunPaths(folder))
+    base = Path(os.path.commonpath([root.resolve() for root in roots]))
+    base = base.parent if base in found else base
+    places = [Place(folder.relative_to(base).as_posix(), paths) for folder, paths in found.items()]
+    return sorted(places, key=lambda one: one.name)
 
 
 def _below(root: Path) -> Iterator[Path]:

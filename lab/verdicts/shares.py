@@ -148,9 +148,13 @@ def _log_mean(meeting: Meeting, side: Side, cohort: CohortRecords) -> tuple[floa
     units, index = np.unique(number, return_inverse=True)
     spread = math.sqrt(len(units) / max(len(units) - 1, 1))
     part = np.bincount(index, weights=(times - mean) * spread / (mean * len(times)))
-    # Cohorts of one root seed have draws in common where it is recorded; a cohort has with itself.
-    spec = cohort.spec
-    known = isinstance(spec, CohortSpec) and Factor.ORDER in cohort.seed_ids
-    root = spec.seed if known else spec.name
-    keys = [(root, blocks, unit) for unit in units.tolist()]
+    keys = [(_root(cohort), blocks, unit) for unit in units.tolist()]
     return math.log(mean * float(side.clock.cost)), dict(zip(keys, part.tolist(), strict=True))
+
+
+def _root(cohort: CohortRecords) -> int | str:
+    """What numbers of units are of: the root seed, where members are known to draw from it."""
+    spec = cohort.spec
+    if isinstance(spec, CohortSpec) and Factor.ORDER in cohort.seed_ids:
+        return spec.seed
+    return spec.name

@@ -54,13 +54,13 @@ def test_the_baseline_again_explains_nothing_for_certain(made, generator):
 
 
 def test_a_cohort_that_levels_share_narrows_the_interval(made, generator):
-    """Else its own error would be counted twice."""
+    """Else its own error would be counted twice; the same times, as if of two cohorts, do that."""
     small, large, other = (drawn(generator, one) for one in (50, 20, 35))
-    copy = drawn(np.random.default_rng(99), 20)
     (shared,) = explained(made, ("a", small, large), ("b", other, "l0"))
-    (apart,) = explained(made, ("a", small, large), ("b", other, copy))
+    (apart,) = explained(made, ("a", small, large), ("b", other, large))
+    assert shared.share.estimate == apart.share.estimate
     width = [one.share.upper - one.share.lower for one in (shared, apart)]
-    assert width[0] != pytest.approx(width[1], rel=1e-3)
+    assert width[0] < 0.95 * width[1]
 
 
 def test_relabelled_nets_have_the_same_share(made, generator):
