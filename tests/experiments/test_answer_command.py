@@ -15,7 +15,6 @@ from made_up import cohort, realistic, study, tables
 
 from lab.records.reader import read_records
 from lab.records.store import RunFolder
-from lab.reports.report import write_report
 from lab.specs import ContrastSpec, StudySpec
 from lab.verdicts.document import to_json
 from lab.verdicts.judge import judge
@@ -27,7 +26,7 @@ QUICK, SLOW = 110, 220
 
 
 def write(root: Path, asked: StudySpec, speeds: dict[str, int], keep: int | None = None) -> None:
-    """A run of made-up members, judged and reported."""
+    """A run of made-up members, judged."""
     costs = {
         one.name: {"parameters": 9, "flops_per_step": 1e6 if "small" in one.name else 4e6}
         for one in asked.cohorts
@@ -38,7 +37,6 @@ def write(root: Path, asked: StudySpec, speeds: dict[str, int], keep: int | None
             members, curves = tables(spec, realistic(spec, speeds[spec.name], 0.8, seed))
             folder.append(spec.name, 0, members.slice(0, keep), curves)
         folder.write_verdict(to_json(judge(asked.comparison, read_records(root))))
-    write_report(root)
 
 
 def levels(cause: Cause, *names: str) -> StudySpec:
