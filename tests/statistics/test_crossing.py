@@ -47,3 +47,15 @@ def test_mirrored_probabilities_cross_at_the_same_place(first, middle, last):
         [getattr(other, end) for end in ends]
     )
     assert 1.0 <= one.lower <= one.estimate <= one.upper <= 9.0
+
+
+def test_an_end_that_dips_again_reaches_to_its_last_crossing():
+    """The lower ends pass 1/2 between 1 and 2, and for good between 4 and 8."""
+    found = crossing(
+        [1.0, 2.0, 4.0, 8.0],
+        [Band(0.2, 0.3, 0.4), Band(0.52, 0.6, 0.7), Band(0.44, 0.55, 0.66), Band(0.56, 0.7, 0.8)],
+        0.97,
+    )
+    assert found.estimate == pytest.approx(2 ** (2 / 3))
+    assert found.lower == pytest.approx(2 ** (1 / 3))
+    assert found.upper == pytest.approx(4 * 2**0.5)
