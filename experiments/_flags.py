@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from experiments import _data, _initial, _training
+from experiments import _clocks, _data, _initial, _training, _tuning
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.specs import (
@@ -77,9 +77,11 @@ _TRAIN_SHARE = flags.DEFINE_float(
     "one of 8.",
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
+flags.adopt_module_key_flags(_clocks)
 flags.adopt_module_key_flags(_data)
 flags.adopt_module_key_flags(_initial)
 flags.adopt_module_key_flags(_training)
+flags.adopt_module_key_flags(_tuning)
 
 MOST_MEMBERS = 1024
 """Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""

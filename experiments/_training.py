@@ -46,6 +46,7 @@ _OPTIMIZERS: dict[str, Callable[..., OptimizerSpec]] = {
     "schedule_free": ScheduleFreeSpec,
     "prodigy": ProdigySpec,
 }
+_VARY_EXAMPLES = {"vary": "learning_rate=0.001,0.01", "tune_also": "weight_decay=0,0.01"}
 _TAKERS = {"momentum": "sgd", "weight_decay": "adamw"}
 
 _OPTIMIZER = flags.DEFINE_enum(
@@ -143,6 +144,11 @@ def optimizer_spec(learning_rate: float) -> OptimizerSpec:
     return _OPTIMIZERS[name](learning_rate, **given)
 
 
+def named_optimizer(name: str, learning_rate: float) -> OptimizerSpec:
+    """One of those that --optimizer knows, plain."""
+    return _OPTIMIZERS[name](learning_rate)
+
+
 def recipe_spec(budget_steps: int) -> RecipeSpec:
     """What surrounds the optimizer; UsageError for a budget that no schedule can be made of."""
     if not 0 < budget_steps <= MAX_EXAMPLES:
@@ -206,7 +212,7 @@ def target_spec(metric: Metric | NamedMetric, thresholds: Sequence[str]) -> Targ
 
 def varied() -> tuple[Varied, ...]:
     """What differs between members; UsageError for a flag that it would overrule."""
-    found = tuple(_one_varied(text) for text in _VARY.value)
+    found = tuple(varied_values("vary", text) for text in _VARY.value)
     for one in found:
         name = one.hyperparameter.value
         if flags.FLAGS[name].present:
@@ -214,15 +220,16 @@ def varied() -> tuple[Varied, ...]:
     return found
 
 
-def _one_varied(text: str) -> Varied:
+def varied_values(flag: str, text: str) -> Varied:
+    """`weight_decay=0,0.01` as a flag has it."""
     name, _, values = text.partition("=")
     names = [one.value for one in Hyperparameter]
     if name not in names:
         raise UsageError(
-            f"vary is {text!r}; what can vary is {', '.join(names)}: pass "
-            "--vary=learning_rate=0.001,0.01"
+            f"{flag} is {text!r}; what can vary is {', '.join(names)}: pass "
+            f"--{flag}={_VARY_EXAMPLES[flag]}"
         )
-    return Varied(Hyperparameter(name), _numbers(f"vary={name}", values.split(",")))
+    return Varied(Hyperparameter(name), _numbers(f"{flag}={name}", values.split(",")))
 
 
 def divergence_factor() -> float | None:

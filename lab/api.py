@@ -91,6 +91,7 @@ def race(
     sequential: bool = False,
     lanes: int | None = None,
     data_dir: str | Path | None = None,
+    seconds: bool = True,
     say: Say = print,
 ) -> Result:
     """Trains `members` of each network and says which converges first; goes on where `out` stands.
@@ -105,6 +106,7 @@ def race(
         seeds: which seeds members share; `SeedsSpec(order=1)` lets large data be streamed.
         sequential: members are added until the answer is clear, `members` at most.
         lanes: members trained at once; None is as many as fit.
+        seconds: a step of one member of each is timed alone, and time counted in seconds too.
         say: prints a line; `lambda *_, **__: None` for silence.
 
     Raises:
@@ -143,6 +145,7 @@ def race(
         data_dir=data_folder,
         command=_command(),
         say=say,
+        seconds=seconds,
     )
     return Result(verdict["answer"], verdict, folder)
 

@@ -43,6 +43,15 @@ class RunPaths:
         return self.root / "tables"
 
     @property
+    def tuning(self) -> Path:
+        """Folder of the searches that chose the study's hyperparameters."""
+        return self.root / "tuning"
+
+    def tuning_round(self, number: int) -> Path:
+        """Run folder of one round of them, from 1 on."""
+        return self.tuning / f"round-{number}"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that writes."""
         return self.root / ".lock"

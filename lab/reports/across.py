@@ -11,12 +11,12 @@ from lab.verdicts.across import (
     Always,
     Cell,
     Family,
+    Licence,
     Run,
     agreements,
     always,
     families,
 )
-from lab.verdicts.licences import Licence
 from lab.verdicts.words import Verdict
 from lab.words import Cause, Clock
 

@@ -17,7 +17,9 @@ _CLOCKS = {
     "on this clock is rounded up to its evaluation, and the stretch between two evaluations "
     "differs between the networks: the interval of the win probability (smaller first) allows for "
     "that, the time ratio does not",
-    "seconds": "seconds are those of a member trained alone on this machine",
+    "seconds": "seconds are those of a member that has one device of the machine to itself, "
+    "without evaluation and compilation: how long one would wait for it, not what it costs in the "
+    "ensemble. They were measured, and a verdict must hold at both ends of what they may be",
 }
 _WIN = (
     "smaller first",
@@ -56,7 +58,14 @@ MODIFIERS = {
     "is no second piece of evidence.",
     "one shared learning rate": "Both were trained alike, at one rate or the same ones in "
     "turn, which may suit one better.",
-    "as configured": "Each network was trained as it was set up, without tuning.",
+    "as configured": "Each network was trained as it was set up, without tuning, or with searches "
+    "of unequal effort.",
+    "tuned with equal searches": "Each network had its own learning rate, found by a search of "
+    "equal effort on members apart. Another search may find other rates.",
+    "rates transferred by muP": "The rate was searched for at the narrowest network, and carried "
+    "to the others by muP. Another search may find other rates.",
+    "tuning incomplete": "The best learning rate of one network may lie beyond those that were "
+    "tried, so no direction is named.",
     "trained elsewhere": "The curves say nothing of how the networks were trained.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",
@@ -71,6 +80,10 @@ MODIFIERS = {
     "one stops; the estimate, taken where one stopped, leans outward.",
     "planned looks": "Members were added until this was clear, at looks fixed beforehand; the "
     "intervals allow for that. The estimate, taken where one stopped, leans outward.",
+    "seconds too uncertain": "At one end of what a step may take the verdict is another. Time the "
+    "steps again on an idle machine; more members would not help.",
+    "seconds only": "Neither steps nor FLOPs name this direction: it is a property of the machine "
+    "and the program.",
     "a check of the members failed": "Members of one of the two cohorts are not what they should "
     "be; the warning says what was found. Do not rely on this verdict before knowing why.",
     "incomplete": "Not all members have ended.",
@@ -101,10 +114,21 @@ def limits(study: StudySpec, document: Document) -> list[str]:
     data = ", ".join(dict.fromkeys(one.data.name for one in study.cohorts))
     rates = {one.values(Hyperparameter.LEARNING_RATE) for one in study.cohorts}
     shared = rates.pop() if len(rates) == 1 else ()
-    rate = f"the one learning rate {shared[0]:g}" if len(shared) == 1 else "the rates given"
+    found_or_given = "found" if any(one.tuned for one in study.cohorts) else "given"
+    rate = (
+        f"the one learning rate {shared[0]:g}"
+        if len(shared) == 1
+        else f"the rates {found_or_given}"
+    )
+    tuned = all(one.tuned is not None for one in study.cohorts)
+    size = (
+        "Another search, with more trials or another range, may find other rates."
+        if tuned
+        else "A claim about size as such needs learning rates tuned for each size, with equal "
+        "effort and on other seeds."
+    )
     found = [
-        f"It speaks of these networks, on {data}, trained with {rate}. A claim about size as such "
-        "needs learning rates tuned for each size, with equal effort and on other seeds.",
+        f"It speaks of these networks, on {data}, trained with {rate}. {size}",
         "Reaching the target early is not the same as ending best: members stop at the target, and "
         "where they would have gone from there is not recorded.",
         "Steps, FLOPs and seconds are different questions. FLOPs count arithmetic, not what a "

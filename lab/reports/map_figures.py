@@ -9,7 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from lab.quantities import percent, scale
 from lab.reports.captions import Caption
-from lab.reports.figures import FAINT, GRID, HUES, INK, canvas, saved
+from lab.reports.figures import FAINT, GRID, HUES, INK, canvas, finished
 from lab.reports.picture import Picture
 from lab.reports.tables import Document
 from lab.reports.turning import FEW, hardest, levels_of
@@ -47,7 +47,7 @@ def _maps(rows: Mapping[tuple[str, ...], Mapping[str, Cells]], name: str) -> Pic
                 else:
                     panel.set_visible(False)
         figure.legend(handles=_map_key(), loc="outside upper left", ncols=4)
-        return saved(figure, name, _map_caption(rows, clocks))
+        return finished(figure, name, _map_caption(rows, clocks))
 
 
 def _title(key: tuple[str, ...], clock: str) -> str:
@@ -177,7 +177,7 @@ def draw_forest(document: Document) -> Picture:
         axes[0][0].set_yticks(range(len(rows)), names)
         axes[0][0].set_ylim(len(rows) - 0.5, -0.5)
         figure.legend(handles=_forest_key(), loc="outside upper left", ncols=3)
-        return saved(figure, "levels", _forest_caption(document, len(rows)))
+        return finished(figure, "levels", _forest_caption(document, len(rows)))
 
 
 def _forest_panel(panel: Axes, cells: Sequence[Cells | None]) -> None:

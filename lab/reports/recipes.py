@@ -44,6 +44,7 @@ def recipe(cohort: CohortSpec) -> str:
         *divergence,
         *_initial(cohort.initial),
         *_share(cohort.train_share),
+        *_tuned(cohort),
     ]
     return ", ".join(parts)
 
@@ -92,6 +93,15 @@ def _schedule(spec: ScheduleSpec) -> list[str]:
 
 def _share(share: float) -> list[str]:
     return [] if share == 1 else [f"each member on {100 * share:g}% of the training examples"]
+
+
+def _tuned(cohort: CohortSpec) -> list[str]:
+    tuned = cohort.tuned
+    if tuned is None:
+        return []
+    if tuned.source not in (None, cohort.name):
+        return [f"rate transferred from {tuned.source}"]
+    return [f"tuned with {tuned.trials} trials ({tuned.search.method.value})"]
 
 
 def _initial(spec: InitialSpec) -> list[str]:

@@ -103,7 +103,7 @@ def target(value: Any) -> str:
 def cohorts_csv(document: Document) -> str:
     """The document's cohorts, a row each, unrounded; empty where there is no number."""
     rows = ([one.get(field) for field in _COHORT_FIELDS] for one in document["cohorts"])
-    return table_csv(_COHORT_FIELDS, rows)
+    return csv_text(_COHORT_FIELDS, rows)
 
 
 def contrasts_csv(document: Document) -> str:
@@ -122,7 +122,7 @@ def contrasts_csv(document: Document) -> str:
         ]
         for one in document["contrasts"]
     )
-    return table_csv([*header, "modifiers"], rows)
+    return csv_text([*header, "modifiers"], rows)
 
 
 def _median(records: CohortRecords) -> str:
@@ -133,8 +133,8 @@ def _median(records: CohortRecords) -> str:
     return formatting.median(time, float(steps.budget))
 
 
-def table_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A header and rows, as a spreadsheet reads them; empty where there is None."""
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows under a header, lines ended by a newline alone."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.quantities import flops
-from lab.reports import captions, data_words, explanations, formatting, recipes, turning
+from lab.reports import (
+    captions,
+    data_words,
+    explanations,
+    formatting,
+    recipes,
+    tuning_text,
+    turning,
+)
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.verdicts.clocks import last_start
@@ -67,6 +75,9 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
         parts.append(_wrap(explanations.MODIFIERS[one_order]))
     if document["contrasts"]:
         parts.append(_wrap(READING))
+    if document.get("tuning"):
+        parts.append(f"Tuning\n{tuning_text.table(document).text('  ')}")
+        parts += map(_wrap, tuning_text.explained(document))
     return "\n\n".join(parts)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.reports import formatting
-from lab.reports.tables import Document, Table, table_csv
+from lab.reports.tables import Document, Table, csv_text
 from lab.verdicts.level_language import signed, times
 from lab.words import Clock
 
@@ -166,7 +166,7 @@ def maps_csv(document: Document) -> str:
         for one in document.get("maps", [])
         for cell in one["cells"]
     )
-    return table_csv(header, rows)
+    return csv_text(header, rows)
 
 
 def shares_csv(document: Document) -> str:
@@ -181,4 +181,4 @@ def shares_csv(document: Document) -> str:
         ]
         for one in document.get("shares", [])
     )
-    return table_csv(header, rows)
+    return csv_text(header, rows)

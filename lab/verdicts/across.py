@@ -14,10 +14,35 @@ from lab.statistics.intervals import Interval
 from lab.statistics.multiplicity import benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.judge import ContrastVerdict, StudyVerdict
-from lab.verdicts.licences import Licence, licence, licence_words
 from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
+
+
+class Licence(enum.Enum):
+    """How the nets of a contrast came by their rates, as far as a claim about size goes."""
+
+    TUNED = "tuned"
+    TRANSFERRED = "transferred"
+    UNTUNED = "untuned"
+
+
+_LICENCES = {Modifier.TUNED: Licence.TUNED, Modifier.TRANSFERRED: Licence.TRANSFERRED}
+_OF_RATES = (
+    Modifier.ONE_SHARED_RATE,
+    Modifier.AS_CONFIGURED,
+    Modifier.TRAINED_ELSEWHERE,
+    Modifier.TUNING_INCOMPLETE,
+    *_LICENCES,
+)
+
+
+def licence(modifiers: Sequence[Modifier]) -> Licence:
+    """A search left incomplete licenses nothing (STATISTICS, section 2)."""
+    if Modifier.TUNING_INCOMPLETE in modifiers:
+        return Licence.UNTUNED
+    found = [kind for modifier, kind in _LICENCES.items() if modifier in modifiers]
+    return found[0] if found else Licence.UNTUNED
 
 
 class Always(enum.Enum):
@@ -156,7 +181,6 @@ def cells_of(run: Run) -> list[Cell]:
 
 def _cell(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> Cell:
     decision = one.decision
-    words = [each.value for each in decision.modifiers]
     declared = run.study.cohort(asked.smaller).target
     chance = decision.win_probability
     return Cell(
@@ -174,8 +198,8 @@ def _cell(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> Cell:
         p_value=decision.p_value,
         alpha=run.verdict.margins.alpha_win,
         members=decision.members,
-        licence=licence(words),
-        licence_words=tuple(licence_words(words)),
+        licence=licence(decision.modifiers),
+        licence_words=tuple(each.value for each in decision.modifiers if each in _OF_RATES),
         cost=_cost(run.verdict, one),
         nets=_nets(run.study, asked),
     )

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec
+from lab.records.costs import SoloSeconds
+from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec, TunedSpec
 from lab.verdicts.decision import Decision
 from lab.verdicts.gate import CohortCheck
 from lab.words import Clock, Hyperparameter
@@ -25,6 +26,7 @@ class CohortSummary:
     median_steps: float | None
     flops_per_step: float | None
     solo_seconds_per_step: float | None
+    solo_seconds: SoloSeconds | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Entrant:
         if not isinstance(self.spec, CohortSpec):
             return ()
         return self.spec.values(Hyperparameter.LEARNING_RATE)
+
+    @property
+    def tuned(self) -> TunedSpec | None:
+        """The search that its hyperparameters are from, where they are."""
+        return self.spec.tuned if isinstance(self.spec, CohortSpec) else None
 
     @property
     def unfinished(self) -> int:

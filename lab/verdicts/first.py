@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -63,6 +64,23 @@ def standing(
         rough = max(rough, exact)
     anybody = bool(counts.first[:-1].sum() + counts.second[:-1].sum())
     return Standing(win_probability, rough, anybody)
+
+
+def agreed(found: Sequence[Standing]) -> Standing:
+    """Of several readings of one cost: what all of them say, by the one that says it least."""
+    lowest, highest = (
+        min(one.win.lowest for one in found),
+        max(one.win.highest for one in found),
+    )
+    win_probability = dataclasses.replace(
+        found[0].win,
+        lower=min(one.win.lower for one in found),
+        upper=max(one.win.upper for one in found),
+        lowest=lowest,
+        highest=highest,
+    )
+    p_value = 1.0 if lowest < 0.5 < highest else max(one.p_value for one in found)
+    return Standing(win_probability, p_value, any(one.anybody for one in found))
 
 
 def _between(meeting: Meeting, placed: list[Placement], level: float) -> OrderCertain:

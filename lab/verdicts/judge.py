@@ -8,6 +8,7 @@ import numpy as np
 from lab.records.cohort import AnyMetric, CohortRecords
 from lab.specs import Comparison, Margins
 from lab.statistics.quantiles import quantile_time
+from lab.tuning.found import BestOf, CohortTuning
 from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
@@ -18,10 +19,12 @@ from lab.verdicts.flips import Flips, flips
 from lab.verdicts.gate import CohortCheck, check
 from lab.verdicts.level_answer import level_answer
 from lab.verdicts.level_language import worded, worded_shares
+from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
 from lab.verdicts.shares import Share, shares
 from lab.verdicts.support import SizeTrend, Support, size_trend
+from lab.verdicts.timing import with_seconds_only
 from lab.verdicts.winner_map import WinnerMap, winner_maps
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock, Outcome
@@ -55,7 +58,8 @@ class StudyVerdict:
 
     `trend` is over three sizes or more. `look` is how many members of each cohort it was taken
     from, where they were added in turn. Maps, flips and shares are of a fixed number of members
-    that have all ended; else there are none.
+    that have all ended; else there are none. `tuning` and `best_of` are of the searches that the
+    hyperparameters are from: no records of the study hold them, and `judge` leaves them out.
     """
 
     question: str
@@ -71,6 +75,8 @@ class StudyVerdict:
     maps: tuple[WinnerMap, ...] = ()
     flips: Flips = _NO_FLIPS
     shares: tuple[Share, ...] = ()
+    tuning: tuple[CohortTuning, ...] = ()
+    best_of: tuple[BestOf, ...] = ()
 
 
 def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> StudyVerdict:
@@ -88,7 +94,9 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
         for name, one in records.items()
     }
     asked = issues(comparison, records)
-    findings = [_find(issue, comparison, records, entrants, look) for issue in asked]
+    findings = with_seconds_only(
+        [_find(issue, comparison, records, entrants, look) for issue in asked]
+    )
     whole = all(one.complete and len(one.member) for one in records.values())
     fixed = whole and comparison.sequential is None
     maps = winner_maps(comparison, records) if fixed else ()
@@ -102,7 +110,7 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
     )
     return StudyVerdict(
         question=comparison.question,
-        answer=_answer(comparison, findings, contrasts, turning, explained),
+        answer=_answer(comparison, findings, turning, explained),
         cohorts=tuple(entrant.summary for entrant in entrants.values()),
         checks=tuple(checks.values()),
         contrasts=contrasts,
@@ -120,15 +128,13 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
 def _answer(
     comparison: Comparison,
     findings: Sequence[Finding],
-    contrasts: Sequence[ContrastVerdict],
     turning: Flips,
     explained: Sequence[Share],
 ) -> str:
     """Level by level where there are several of a cause."""
     if len({one.level for one in comparison.contrasts}) < 2:
         return answer(findings)
-    claims = [one.claim for one in contrasts]
-    return level_answer(findings, claims, comparison.cause, turning, explained)
+    return level_answer(findings, comparison.cause, turning, explained)
 
 
 def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> SizeTrend | None:
@@ -141,7 +147,7 @@ def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Size
 def summarise(records: CohortRecords) -> CohortSummary:
     """The cohort's row of the verdict, at its hardest target."""
     count = {outcome: records.outcome.count(outcome) for outcome in Outcome}
-    steps = clock_times(records, Clock.STEPS)
+    steps, solo = clock_times(records, Clock.STEPS), records.solo_seconds
     median = quantile_time(steps.times, 0.5, 0.95).on(steps, steps.budget)
     return CohortSummary(
         name=records.spec.name,
@@ -152,7 +158,8 @@ def summarise(records: CohortRecords) -> CohortSummary:
         exhausted=count[Outcome.EXHAUSTED],
         median_steps=median.estimate,
         flops_per_step=records.flops_per_step,
-        solo_seconds_per_step=None,
+        solo_seconds_per_step=None if solo is None else solo.estimate,
+        solo_seconds=solo,
     )
 
 
@@ -182,24 +189,27 @@ def _find(
 def _qualified(finding: Finding, clocks: tuple[Clock, ...]) -> Decision:
     """The decision with the modifiers that its data alone cannot know."""
     decision = finding.decision
-    added = [_licence(finding)]
+    added = [licence(finding)]
     batch_sizes = {side.spec.batch_size for side in (finding.smaller, finding.larger)}
     if finding.clock is Clock.EXAMPLES and Clock.STEPS in clocks and len(batch_sizes) == 1:
         added.append(Modifier.SAME_AS_STEPS)
     if finding.warnings:
         added.append(Modifier.CHECK_FAILED)
+    if untold(finding):
+        added.append(Modifier.TUNING_INCOMPLETE)
+        if decision.verdict in FORBIDDEN:
+            decision = _undecided(decision)
     if finding.smaller.unfinished or finding.larger.unfinished:
         added.append(Modifier.INCOMPLETE)
-        decision = dataclasses.replace(
-            decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
-        )
+        decision = _undecided(decision)
     return dataclasses.replace(decision, modifiers=(*decision.modifiers, *added))
 
 
-def _licence(finding: Finding) -> Modifier:
-    if finding.trained_elsewhere:
-        return Modifier.TRAINED_ELSEWHERE
-    return Modifier.ONE_SHARED_RATE if finding.rates_shared else Modifier.AS_CONFIGURED
+def _undecided(decision: Decision) -> Decision:
+    """For a reason that no number of members removes."""
+    return dataclasses.replace(
+        decision, verdict=Verdict.UNDECIDED, more_members=None, more_for=None
+    )
 
 
 def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerdict:
@@ -211,7 +221,7 @@ def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerd
         target=finding.target,
         decision=finding.decision,
         support=support,
-        claim=language.claim(finding),
+        claim=claim(finding),
         sentence=language.sentence(finding),
         level=finding.level,
     )

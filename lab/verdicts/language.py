@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from lab.quantities import flops, in_turn, percent
+from lab.quantities import flops, percent, seconds
 from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
+from lab.verdicts import timing
 from lab.verdicts.decision import QUANTILES, Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
+from lab.verdicts.licence import claim, incomplete
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Rule
 
@@ -28,14 +30,23 @@ _MODIFIERS = {
     "look, and estimates taken where one stops lean outward.",
     Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
     "the looks planned, and estimates taken where one stops lean outward.",
+    Modifier.TUNING_INCOMPLETE: "Tuning is incomplete, so no direction may be named.",
+    Modifier.TIMING: "The verdict is not the same at both ends of what a step may take.",
+    Modifier.SECONDS_ONLY: "Neither steps nor FLOPs name this direction: it is this machine's.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
 
 
 def amount(value: float, clock: Clock) -> str:
-    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`."""
-    return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
+    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`, `4.5 ms`."""
+    match clock:
+        case Clock.FLOPS:
+            return flops(value)
+        case Clock.SECONDS:
+            return seconds(value)
+        case _:
+            return f"{value:,.0f} {clock.label}"
 
 
 def goal(declared: TargetSpec, threshold: float) -> str:
@@ -55,28 +66,6 @@ def net(entrant: Entrant, word: str) -> str:
     if entrant.summary.parameters is None:
         return f"the {word} net ({entrant.summary.name})"
     return f"the {word} net ({entrant.summary.parameters:,} parameters)"
-
-
-def claim(finding: Finding, nets: str = "both nets") -> str:
-    """What the verdict may be claimed of (STATISTICS, section 2): rates were not tuned per size.
-
-    `nets` names all those that a shared rate was used for.
-    """
-    if finding.trained_elsewhere:
-        return (
-            "as the curves came: how the nets were trained, and how their rates were chosen, "
-            "nobody recorded, so no claim about size in general"
-        )
-    rates = [in_turn(side.learning_rates) for side in (finding.smaller, finding.larger)]
-    if finding.rates_shared:
-        return (
-            f"at learning rate {rates[0]} for {nets}, not tuned for each size: no claim about "
-            "size in general"
-        )
-    return (
-        f"as configured, at learning rates {rates[0]} (smaller net) and {rates[1]} (larger "
-        "net), not tuned with equal effort: no claim about size in general"
-    )
 
 
 def share_of_pairs(decision: Decision, verdict: Verdict | None = None) -> str:
@@ -103,7 +92,7 @@ def sentence(finding: Finding) -> str:
         return " ".join(parts)
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
-    parts += [_counts(finding), *_unseen_order(finding.decision)]
+    parts += [_counts(finding), *_unseen_order(finding.decision), *timing.told(finding)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
     return " ".join(parts)
@@ -174,6 +163,13 @@ def _undecided(finding: Finding) -> str:
         f"it is undecided which net reaches {_goal(finding)} first: the smaller did in "
         f"{share_of_pairs(decision)}"
     )
+    if Modifier.TUNING_INCOMPLETE in decision.modifiers:
+        return f"{text}, but tuning is incomplete: {incomplete(finding)}"
+    if Modifier.TIMING in decision.modifiers:
+        return (
+            f"{text}; to settle it takes a better timing of a step, on an idle machine, rather "
+            "than more members"
+        )
     if Modifier.GRID_LIMITED in decision.modifiers:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:

@@ -6,7 +6,7 @@ from lab.verdicts import language
 from lab.verdicts.answer import opening
 from lab.verdicts.findings import Finding
 from lab.verdicts.flips import Flips, by_number, series_of
-from lab.verdicts.licences import licence_words
+from lab.verdicts.licence import joint_claim
 from lab.verdicts.shares import Share
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
@@ -25,15 +25,11 @@ _LISTED = 6
 
 def level_answer(
     findings: Sequence[Finding],
-    claims: Sequence[str],
     cause: Cause | None,
     flips: Flips,
     shares: Sequence[Share],
 ) -> str:
-    """At the hardest target, in steps first; with one sentence of flips and one of shares.
-
-    `claims` is what each finding may be claimed of.
-    """
+    """At the hardest target, in steps first; with one sentence of flips and one of shares."""
     found = series_of(findings)
     clocks = list(dict.fromkeys(clock for clock, _ in found))
     clocks.sort(key=lambda clock: clock is not Clock.STEPS)
@@ -52,7 +48,7 @@ def level_answer(
         sentences = [f"Not settled, members are still missing: {told[0]}."]
     else:
         told += [f"counted in {one.label}, {_tally(by_clock[one])}" for one in clocks[1:]]
-        told.append(f"measured {_claim(main, set(claims))}")
+        told.append(f"measured {joint_claim(main, 'both nets')}")
         sentences = [f"{opening(main, 'cell')}: {'; '.join(told)}."]
         sentences += [one.sentence for one in flips.levels if one.clock is clocks[0]][:1]
         sentences += [one.sentence for one in _telling(shares, clocks[0])]
@@ -83,16 +79,6 @@ def _listed(levels: Sequence[str]) -> str:
     if len(levels) > _LISTED:
         return f"{len(levels)} of them, from {levels[0]} to {levels[-1]}"
     return f"{', '.join(levels[:-1])} and {levels[-1]}"
-
-
-def _claim(findings: Sequence[Finding], claims: set[str]) -> str:
-    """What one level licenses they all do; else how each was licensed, in a word."""
-    if len(claims) == 1:
-        return claims.pop()
-    words = [one.value for each in findings for one in each.decision.modifiers]
-    licences = f"level by level with {_listed(list(dict.fromkeys(licence_words(words))))}"
-    limit = "no claim about size in general"
-    return f"{licences}: {limit}" if any(limit in one for one in claims) else licences
 
 
 def _telling(shares: Sequence[Share], clock: Clock) -> list[Share]:

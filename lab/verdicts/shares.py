@@ -61,7 +61,7 @@ class _Gap:
 
 
 def shares(comparison: Comparison, records: Mapping[str, CohortRecords]) -> tuple[Share, ...]:
-    """For each level but the baseline, each clock and each pair; nothing without a baseline."""
+    """For each level but the baseline, each clock but seconds and each pair; none without one."""
     by_level: dict[str, list[ContrastSpec]] = {}
     for one in comparison.contrasts:
         by_level.setdefault(one.level, []).append(one)
@@ -72,6 +72,8 @@ def shares(comparison: Comparison, records: Mapping[str, CohortRecords]) -> tupl
         for contrasts in by_level.values()
         for other in contrasts[pair : pair + 1]
         for clock in clocks_of_their_own(comparison, records, held)
+        # What a step's seconds may be off by has no part in these intervals.
+        if clock is not Clock.SECONDS
     )
 
 

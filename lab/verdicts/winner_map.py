@@ -14,10 +14,13 @@ from lab.records.cohort import AnyMetric, CohortRecords
 from lab.specs import Comparison, ContrastSpec
 from lab.statistics.intervals import Interval
 from lab.statistics.multiplicity import holm
+from lab.verdicts.clocks import is_known
 from lab.verdicts.deciding import SEED, Issue, meet
 from lab.verdicts.easier import targets, watched
-from lab.verdicts.first import First, Standing, standing
+from lab.verdicts.first import First, Standing, agreed, standing
 from lab.verdicts.landmarks import landmark_times
+from lab.verdicts.meeting import Meeting
+from lab.verdicts.timing import readings
 from lab.words import Clock
 
 SHARES = tuple(Fraction(percent, 100) for percent in (5, 10, 20, 35, 50, 70, 100))
@@ -79,10 +82,16 @@ def winner_maps(
 def clocks_of_their_own(
     comparison: Comparison, records: Mapping[str, CohortRecords], contrast: ContrastSpec
 ) -> list[Clock]:
-    """Those of a comparison; without examples where they ask what steps ask."""
-    sizes = {records[name].spec.batch_size for name in (contrast.smaller, contrast.larger)}
-    repeats = Clock.STEPS in comparison.clocks and len(sizes) == 1
-    return [one for one in comparison.clocks if not (repeats and one is Clock.EXAMPLES)]
+    """Those of a comparison that are known; without examples where they ask what steps ask."""
+    pair = records[contrast.smaller], records[contrast.larger]
+    repeats = (
+        Clock.STEPS in comparison.clocks and pair[0].spec.batch_size == pair[1].spec.batch_size
+    )
+    return [
+        one
+        for one in comparison.clocks
+        if not (repeats and one is Clock.EXAMPLES) and all(is_known(each, one) for each in pair)
+    ]
 
 
 def _map(
@@ -94,13 +103,19 @@ def _map(
 ) -> WinnerMap:
     pair = seen[contrast.smaller], seen[contrast.larger]
     values = pair[0].spec.target.thresholds
-    met = [meet(pair, Issue(contrast, clock, index)) for index in range(len(values))]
-    budgets = landmark_times(met[-1].smaller.clock, met[-1].larger.clock, met[-1].horizon, SHARES)
+    # A cost that is measured has an interval, and a winner must be one at both of its ends.
+    pairs = readings(pair) if clock is Clock.SECONDS else (pair,)
+    met = [
+        [meet(each, Issue(contrast, clock, index)) for each in pairs]
+        for index in range(len(values))
+    ]
+    first = met[-1][0]
+    budgets = landmark_times(first.smaller.clock, first.larger.clock, first.horizon, SHARES)
     # So many draws that Holm's smallest level can be met.
     draws = int(np.ceil(2 * len(values) * len(budgets) / alpha))
     found = [
-        (value, budget, standing(meeting, budget, alpha, SEED, draws))
-        for value, meeting in zip(values, met, strict=True)
+        (value, budget, agreed([_standing(one, budget, alpha, draws) for one in meetings]))
+        for value, meetings in zip(values, met, strict=True)
         for budget in budgets
     ]
     adjusted = holm([one.p_value for *_, one in found])
@@ -117,6 +132,11 @@ def _map(
             _cell(*one, p_value, alpha) for one, p_value in zip(found, adjusted, strict=True)
         ),
     )
+
+
+def _standing(meeting: Meeting, budget: Fraction, alpha: float, draws: int) -> Standing:
+    """As far as both were followed, which at another cost may be less far."""
+    return standing(meeting, min(budget, meeting.horizon), alpha, SEED, draws)
 
 
 def _cell(

@@ -40,6 +40,7 @@ def test_report_writes_everything_it_names(run, page):
     assert sorted(path.name for path in paths.tables.iterdir()) == [
         "cohorts.csv",
         "contrasts.csv",
+        "costs.csv",
         "maps.csv",
         "shares.csv",
     ]

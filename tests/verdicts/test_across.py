@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from lab.specs import ContrastSpec, StudySpec
-from lab.verdicts.across import Always, Run, agreements, cells_of, families
+from lab.verdicts.across import Always, Licence, Run, agreements, cells_of, families, licence
 from lab.verdicts.judge import judge
-from lab.verdicts.licences import Licence, licence
-from lab.verdicts.words import Verdict
+from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
 
 
@@ -110,13 +109,13 @@ def test_tuned_and_transferred_must_agree(run):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["one shared learning rate"], Licence.UNTUNED),
-        (["sparse: judged by permutation too", "as configured"], Licence.UNTUNED),
-        (["tuned with equal searches"], Licence.TUNED),
-        (["rates transferred by muP"], Licence.TRANSFERRED),
-        (["tuned with equal searches", "tuning incomplete"], Licence.UNTUNED),
+        ([Modifier.ONE_SHARED_RATE], Licence.UNTUNED),
+        ([Modifier.SPARSE, Modifier.AS_CONFIGURED], Licence.UNTUNED),
+        ([Modifier.SPARSE, Modifier.TUNED], Licence.TUNED),
+        ([Modifier.TRANSFERRED], Licence.TRANSFERRED),
+        ([Modifier.TUNED, Modifier.TUNING_INCOMPLETE], Licence.UNTUNED),
         ([], Licence.UNTUNED),
     ],
 )
-def test_licences_are_told_by_words(words, expected):
+def test_what_licenses_a_claim(words, expected):
     assert licence(words) is expected

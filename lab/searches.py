@@ -1,0 +1,156 @@
+"""From a study to the same study with hyperparameters found: searches first, on members apart."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.data.arrays import DataArrays
+from lab.errors import UsageError
+from lab.records.paths import RunPaths
+from lab.records.store import require_tunable
+from lab.reports import tuning_text
+from lab.specs import AnyDataSpec, CohortSpec, SearchSpec, StudySpec, holding
+from lab.specs.rules import require
+from lab.specs.settings import Setting
+from lab.studies import Say, gather
+from lab.training.runner import Stop
+from lab.tuning.placing import rounded
+from lab.tuning.plan import Histories, Seeker, chosen, next_round, tuned_spec
+from lab.tuning.rounds import round_study, rounds_of, tuning_seed
+from lab.tuning.transfer import groups, transferred_rates, under_mup
+from lab.tuning.trials import Round
+from lab.words import Hyperparameter, Search, Tune
+
+DEFAULT_SEARCH = SearchSpec()
+_METHODS = {Tune.GRID: Search.GRID, Tune.RANDOM: Search.RANDOM, Tune.HALVING: Search.HALVING}
+
+
+class _Begun(NamedTuple):
+    """The study with its cohorts at their centres, and the searches to be made."""
+
+    study: StudySpec
+    seekers: tuple[Seeker, ...]
+
+
+def tune_study(
+    study: StudySpec,
+    requests: Mapping[str, Tune],
+    search: SearchSpec,
+    data: Mapping[AnyDataSpec, DataArrays],
+    root: Path,
+    *,
+    lanes: int | None = None,
+    lane_width: int | None = None,
+    data_dir: Path | None = None,
+    command: str = "",
+    say: Say = print,
+    stop: Callable[[], Stop] | None = None,
+) -> StudySpec:
+    """The study with the hyperparameters found for the cohorts that `requests` names.
+
+    Each round of the searches is a run folder below `root`/tuning, whose members have other seeds
+    than those that the study measures; rounds that are recorded are read back. Cohorts that are not
+    named, or whose members vary the rate themselves, stay as they are. Cohorts that contrasts
+    connect are searched with equal effort. The remaining arguments are `run_study`'s, but that
+    `stop` makes one for each round.
+
+    Raises:
+        UsageError: a cohort cannot be tuned so, or the folder holds something else.
+        lab.training.runner.Stopped: `stop` asked to; training is saved.
+    """
+    begun = _begin(study, requests, search)
+    if not begun.seekers:
+        return begun.study
+    require_tunable(root)
+    seekers = {one.name: one for one in begun.seekers}
+    specs = {name: one.search for name, one in seekers.items()}
+    histories: dict[str, list[Round]] = {}
+    number = 1
+    while asked := next_round(begun.seekers, histories):
+        say(tuning_text.opening(number, asked))
+        records = gather(
+            round_study(begun.study, seekers, asked, number),
+            data,
+            RunPaths(root).tuning_round(number),
+            lanes=lanes,
+            lane_width=lane_width,
+            data_dir=data_dir,
+            command=command,
+            say=say,
+            stop=None if stop is None else stop(),
+        )
+        for name, found in rounds_of(records, specs).items():
+            histories.setdefault(name, []).append(found)
+            say(tuning_text.round_lines(name, found))
+        number += 1
+    return _ended(begun, histories, say)
+
+
+def _ended(begun: _Begun, histories: Histories, say: Say) -> StudySpec:
+    found: dict[str, CohortSpec] = {}
+    for one in begun.seekers:
+        trial = chosen(one, histories)
+        tuned = tuned_spec(one, histories)
+        cohort = holding(begun.study.cohort(one.name), trial.settings)
+        found[one.name] = dataclasses.replace(cohort, tuned=tuned)
+        say(tuning_text.choice_line(one.name, trial, tuned))
+    return _with_cohorts(begun.study, found)
+
+
+def _begin(study: StudySpec, requests: Mapping[str, Tune], search: SearchSpec) -> _Begun:
+    changed: dict[str, CohortSpec] = {}
+    seekers: list[Seeker] = []
+    for number, group in enumerate(groups(study)):
+        open_ = [one for one in group if not _varies_rate(one)]
+        told = {one.name: requests.get(one.name, Tune.NONE) for one in open_}
+        rates = transferred_rates(open_) if open_ else {}
+        for one in open_:
+            if told[one.name] not in (Tune.NONE, Tune.MUP):
+                rate = Setting(Hyperparameter.LEARNING_RATE, rounded(rates[one.name]))
+                changed[one.name] = holding(one, [rate])
+        searched = [changed[name] for name, how in told.items() if how in _METHODS]
+        seekers += [
+            _seeker(one, dataclasses.replace(search, method=_METHODS[told[one.name]]), number)
+            for one in searched
+        ]
+        mup = [one for one in open_ if told[one.name] is Tune.MUP]
+        if mup:
+            ordered = under_mup(mup)
+            changed |= {one.name: one for one in ordered}
+            grid = dataclasses.replace(search, method=Search.GRID)
+            seekers += [_seeker(one, grid, number, ordered[0].name) for one in ordered]
+    return _Begun(_with_cohorts(study, changed), tuple(seekers))
+
+
+def _seeker(
+    cohort: CohortSpec, search: SearchSpec, group: int, source: str | None = None
+) -> Seeker:
+    _require_searchable(cohort, search)
+    (centre,) = cohort.values(Hyperparameter.LEARNING_RATE)
+    return Seeker(cohort.name, search, centre, tuning_seed(cohort.seed), group, source)
+
+
+def _require_searchable(cohort: CohortSpec, search: SearchSpec) -> None:
+    require(
+        not cohort.vary,
+        f"members of cohort {cohort.name!r} vary in "
+        f"{', '.join(one.hyperparameter.value for one in cohort.vary)}, so that no rate is the "
+        "best for all of them: drop --vary, or pass --tune=none",
+    )
+    for one in search.also:
+        for value in one.values:
+            try:
+                holding(cohort, [Setting(one.hyperparameter, value)])
+            except UsageError as error:
+                raise UsageError(f"tune_also cannot be: {error}") from error
+
+
+def _varies_rate(cohort: CohortSpec) -> bool:
+    return any(one.hyperparameter is Hyperparameter.LEARNING_RATE for one in cohort.vary)
+
+
+def _with_cohorts(study: StudySpec, changed: Mapping[str, CohortSpec]) -> StudySpec:
+    return dataclasses.replace(
+        study, cohorts=tuple(changed.get(one.name, one) for one in study.cohorts)
+    )

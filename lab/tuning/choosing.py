@@ -1,0 +1,80 @@
+"""Which trial is the best, and whether the best rate lies inside the range that was tried."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.tuning.trials import Result
+
+CLEARLY = 2.0
+"""Standard errors by which one trial must be behind another to count as worse."""
+
+
+class Ends(NamedTuple):
+    """Which ends of the range may still be better than all inside."""
+
+    low: bool
+    high: bool
+
+
+def best(results: Sequence[Result]) -> Result:
+    """The least criterion among the trials with the most members.
+
+    Of halving those are the last ones left. Of trials that tie, as all do where no member reached
+    the target, the one in their middle.
+    """
+    most = max(one.members for one in results)
+    left = [one for one in results if one.members == most]
+    least = min(one.criterion for one in left)
+    tied = [one for one in left if one.criterion == least]
+    middle = float(np.mean([math.log(one.trial.rate) for one in tied]))
+    return min(tied, key=lambda one: (abs(math.log(one.trial.rate) - middle), one.trial.rate))
+
+
+def spread(results: Sequence[Result]) -> float:
+    """Variance of a member's time within its trial, pooled: a trial's own is of very few."""
+    squares = sum(float(((one.restricted_R - one.criterion) ** 2).sum()) for one in results)
+    degrees = sum(one.members - 1 for one in results)
+    return squares / degrees if degrees else 0.0
+
+
+def clearly_worse(one: Result, other: Result, pooled: float) -> bool:
+    """Whether `one` is behind by more than chance would have it.
+
+    Each counts with its own variance or the `pooled` one, whichever is larger: four members that
+    agree prove nothing, and trials in which nobody arrives, which all agree, make no other surer.
+    """
+    error = math.sqrt(sum(max(_variance(each), pooled) / each.members for each in (one, other)))
+    return one.criterion - other.criterion > CLEARLY * error
+
+
+def _variance(one: Result) -> float:
+    return float(np.var(one.restricted_R, ddof=1)) if one.members > 1 else 0.0
+
+
+def open_ends(results: Sequence[Result]) -> Ends:
+    """Ends of the range that are not clearly worse than the best, among trials that differ from it
+    in the rate alone.
+
+    That the best is no end is not enough: with few members a trial, one inside is the best by
+    chance where all are alike up to the end. An end counts as passed once its trial is behind by
+    two standard errors. As the best of many was picked, it looks better than it is; the two errors
+    are there to cover that, and what is decided is only where to look further, and to be silent.
+    """
+    chosen = best(results)
+    line = [one for one in results if one.trial.beside == chosen.trial.beside]
+    variance = spread(results)
+    by_rate = sorted(line, key=lambda one: one.trial.rate)
+    return Ends(
+        low=not clearly_worse(by_rate[0], chosen, variance),
+        high=not clearly_worse(by_rate[-1], chosen, variance),
+    )
+
+
+def transfers(results: Sequence[Result], rate: float) -> bool:
+    """Whether no neighbour of the transferred rate is clearly better than it."""
+    (own,) = [one for one in results if one.trial.rate == rate]
+    variance = spread(results)
+    return not any(clearly_worse(own, other, variance) for other in results)
