@@ -8,8 +8,9 @@ from made_up import cohort, first_hits, realistic, tables
 from lab.records.imported.recorded import with_target
 from lab.records.reader import cohort_records
 from lab.specs import Comparison, ContrastSpec, TargetSpec, UNetSpec
+from lab.statistics.intervals import OrderCertain
 from lab.verdicts import easier
-from lab.verdicts.first import First
+from lab.verdicts.first import First, Standing, agreed
 from lab.verdicts.judge import judge
 from lab.verdicts.winner_map import winner_maps
 from lab.words import Clock, Metric, Rule
@@ -155,3 +156,18 @@ def test_targets_between_are_easier_where_easier_is_more(target):
 def test_no_target_is_added_where_members_start_beyond_the_hardest():
     one, _ = records("small", 1, 4, target=TargetSpec(Metric.IOU, (0.2,)))
     assert easier.targets([one]) == (0.2,)
+
+
+def test_a_winner_by_seconds_is_one_at_both_ends_of_their_ratio():
+    """Of readings that name two winners neither stands; of those that agree the weakest counts."""
+
+    def read(estimate, p_value):
+        win = OrderCertain(estimate, estimate - 0.1, estimate + 0.1, 0.97, estimate, estimate)
+        return Standing(win, p_value, True)
+
+    apart = agreed([read(0.8, 1e-4), read(0.9, 1e-6), read(0.3, 1e-3)])
+    assert apart.p_value == 1
+    assert apart.first(apart.p_value, 0.03) is First.OPEN
+    together = agreed([read(0.8, 1e-4), read(0.9, 1e-6), read(0.7, 1e-3)])
+    assert (together.p_value, together.win.lower, together.win.upper) == (1e-3, 0.6, 1.0)
+    assert together.first(together.p_value, 0.03) is First.SMALLER
