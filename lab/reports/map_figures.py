@@ -37,22 +37,24 @@ def draw_maps(document: Document) -> tuple[Picture, ...]:
 
 def _maps(rows: Mapping[tuple[str, ...], Mapping[str, Cells]], name: str) -> Picture:
     clocks = list(dict.fromkeys(clock for row in rows.values() for clock in row))
+    repeated = len({level for level, *_ in rows}) < len(rows)
     deepest = max(len(one["targets"]) for row in rows.values() for one in row.values())
     with canvas(len(rows), len(clocks), 1.1 + 0.3 * deepest) as (figure, axes):
         for panels, (key, row) in zip(axes, rows.items(), strict=True):
             for panel, clock in zip(panels, clocks, strict=True):
                 if clock in row:
                     _map_panel(panel, row[clock], roomy=len(clocks) <= 2)
-                    panel.set_title(_title(key, clock), loc="left", fontsize=10)
+                    panel.set_title(_title(key, clock, repeated), loc="left", fontsize=10)
                 else:
                     panel.set_visible(False)
         figure.legend(handles=_map_key(), loc="outside upper left", ncols=4)
         return finished(figure, name, _map_caption(rows, clocks))
 
 
-def _title(key: tuple[str, ...], clock: str) -> str:
+def _title(key: tuple[str, ...], clock: str, repeated: bool) -> str:
+    """With names where levels alone would not tell the rows apart."""
     level, smaller, larger = key
-    who = level or f"{smaller} against {larger}"
+    who = level if level and not repeated else f"{smaller} against {larger}"
     return f"{who}, in {Clock(clock).label}"
 
 
@@ -68,7 +70,8 @@ def _map_panel(panel: Axes, one: Cells, roomy: bool) -> None:
     labels = [f"{budget / factor:.3g}" for budget in one["budgets"]]
     if one["clock"] == Clock.STEPS.value:
         labels = [f"{budget:,.0f}" for budget in one["budgets"]]
-    panel.set_xticks([at + 0.5 for at in range(columns)], labels, fontsize=8.5)
+    turned = 0 if roomy else 45  # Where three clocks share the width.
+    panel.set_xticks([at + 0.5 for at in range(columns)], labels, fontsize=8, rotation=turned)
     panel.set_yticks([at + 0.5 for at in range(rows)], [f"{at:g}" for at in one["targets"]])
     for label, target in zip(panel.get_yticklabels(), one["targets"], strict=True):
         label.set(fontsize=8.5, weight="bold" if target in one["declared"] else "normal")

@@ -23,7 +23,7 @@ from lab.verdicts.meeting import Meeting
 from lab.verdicts.timing import readings
 from lab.words import Clock
 
-SHARES = tuple(Fraction(percent, 100) for percent in (5, 10, 20, 35, 50, 70, 100))
+SHARES = tuple(Fraction(mille, 1000) for mille in (10, 25, 50, 100, 200, 350, 600, 1000))
 """Of the horizon: the budgets of a map, closer together where most members converge."""
 
 
