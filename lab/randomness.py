@@ -21,12 +21,14 @@ class Stream(enum.IntEnum):
     SPLIT = 3
 
 
-def member_key(seed: int, stream: Stream, member: jax.Array) -> jax.Array:
-    """The key of one member's stream; `member` is an int32 scalar."""
+def member_key(seed: int | jax.Array, stream: Stream, member: jax.Array) -> jax.Array:
+    """The key of one member's stream; `member` is an int32 scalar, an array `seed` uint32."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), member)
 
 
-def step_key(seed: int, stream: Stream, member: jax.Array, step: jax.Array) -> jax.Array:
+def step_key(
+    seed: int | jax.Array, stream: Stream, member: jax.Array, step: jax.Array
+) -> jax.Array:
     """The key of one step (int32, from 0) of a member's stream."""
     return jax.random.fold_in(member_key(seed, stream, member), step)
 

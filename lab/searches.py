@@ -79,6 +79,7 @@ def tune_study(
             command=command,
             say=say,
             stop=None if stop is None else stop(),
+            laid_out_for={cohort.name: cohort.members for cohort in study.cohorts},
         )
         for name, found in rounds_of(records, specs).items():
             histories.setdefault(name, []).append(found)

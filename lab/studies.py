@@ -22,7 +22,7 @@ from lab.reports import costs, text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
-from lab.training.planning import CohortPlan, plan_study
+from lab.training.planning import AS_THEY_ARE, CohortPlan, plan_study
 from lab.training.progress import CohortProgress
 from lab.training.resuming import has_records, with_records
 from lab.training.rounding import FRESH, require_same_bits
@@ -111,11 +111,15 @@ def gather(
     command: str = "",
     say: Say = print,
     stop: Stop | None = None,
+    laid_out_for: Mapping[str, int] = AS_THEY_ARE,
 ) -> dict[str, CohortRecords]:
-    """Declares and trains, as `run_study` does, but judges nothing; the records of every cohort."""
+    """Declares and trains, as `run_study` does, but judges nothing; the records of every cohort.
+
+    `laid_out_for` is `plan_study`'s.
+    """
     with RunFolder.open(root, study) as folder:
         how = _How(data, lanes, lane_width, data_dir, command, say, stop)
-        _members(folder, how, introduced=False)
+        _members(folder, how, introduced=False, laid_out_for=laid_out_for)
         return read_records(folder.paths.root)
 
 
@@ -131,7 +135,13 @@ class _How(NamedTuple):
     stop: Stop | None
 
 
-def _members(folder: RunFolder, how: _How, *, introduced: bool) -> tuple[CohortProgress, ...]:
+def _members(
+    folder: RunFolder,
+    how: _How,
+    *,
+    introduced: bool,
+    laid_out_for: Mapping[str, int] = AS_THEY_ARE,
+) -> tuple[CohortProgress, ...]:
     """Trains all that the folder lacks; how this session went. `introduced` by what is declared.
 
     What is introduced is also timed, if it is judged in seconds.
@@ -140,7 +150,7 @@ def _members(folder: RunFolder, how: _How, *, introduced: bool) -> tuple[CohortP
     known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
     before = with_records(folder.paths, known.get("cohorts", {}))
     sources = load_sources(study, folder.paths, before, how.data_dir)
-    plans = plan_study(study, how.data, how.lanes, how.lane_width, before, sources)
+    plans = plan_study(study, how.data, how.lanes, how.lane_width, before, sources, laid_out_for)
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
     fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
     if not finished and not fresh:

@@ -9,6 +9,8 @@ import numpy as np
 from lab.records.reader import read_records
 
 RACE = (
+    "--tune=none",
+    "--budget_clock=steps",
     "--widths=4,16",
     "--members=22",
     "--lanes=4",
@@ -54,7 +56,7 @@ class Launch(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Race:
-    """A finished run of the width race, and the command that gave it."""
+    """A finished run of two widths, and the command that gave it."""
 
     flags: tuple[str, ...]
     members: int

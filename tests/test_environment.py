@@ -121,7 +121,7 @@ def clone(tmp_path):
     (clone / ".venv").symlink_to(ROOT / ".venv")
     experiments = clone / "experiments"
     experiments.mkdir()
-    for name in ("__init__", "_helper", "unet_size", "width_race"):
+    for name in ("__init__", "_helper", "unet_size", "width"):
         (experiments / f"{name}.py").write_text("" if name.startswith("_") else SHOW)
     return clone
 
@@ -143,8 +143,8 @@ def call(clone, *arguments, cwd=None, **variables):
     [
         ([], []),
         (["--members=3"], ["--members=3"]),
-        (["width_race", "--out=a b", "x"], ["--out=a b", "x"]),
-        (["width_race", "--help"], ["--help"]),
+        (["width", "--out=a b", "x"], ["--out=a b", "x"]),
+        (["width", "--help"], ["--help"]),
     ],
 )
 def test_run_hands_flags_folder_and_exit_status_through(clone, tmp_path, arguments, flags):
@@ -176,10 +176,10 @@ def assert_refused(done, *parts):
 
 def test_unknown_experiment_is_refused_with_the_known_ones(clone):
     assert_refused(
-        call(clone, "width_rac"),
-        "no experiment is called 'width_rac'",
-        "unet_size, width_race",
-        "did you mean width_race?",
+        call(clone, "widt"),
+        "no experiment is called 'widt'",
+        "unet_size, width",
+        "did you mean width?",
     )
     assert "_helper" not in call(clone, "nonsense").stderr
 
@@ -191,4 +191,4 @@ def test_python_that_does_not_run_is_refused_although_an_environment_is_there(cl
 def test_help_names_the_experiments(clone):
     done = call(clone, "--help")
     assert done.returncode == 0
-    assert "unet_size, width_race" in done.stdout
+    assert "unet_size, width" in done.stdout

@@ -23,6 +23,7 @@ from lab.training.member import Member, MemberInfo, MemberState
 from lab.training.planning import CohortPlan
 from lab.training.problem import make_problem
 from lab.training.resident import Examples
+from lab.training.roll import Roll, roll_of
 from lab.words import Metric, Outcome, Task
 
 DIGITS = DataSpec("sklearn_digits", Task.CLASSIFICATION)
@@ -116,9 +117,10 @@ def descent_member(cohort: CohortSpec) -> Member:
     def loss(theta: jax.Array) -> jax.Array:
         return theta**2 / 2
 
-    def init(member: jax.Array) -> MemberState:
+    def start(member: jax.Array, roll: Roll) -> MemberState:
         return MemberState(
             member=member,
+            seed=roll.seed,
             hyperparameters=Hyperparameters(jnp.array(RATES, jnp.float32)[member % len(RATES)]),
             step=jnp.zeros((), jnp.int32),
             params=jnp.ones(()),
@@ -163,7 +165,14 @@ def descent_member(cohort: CohortSpec) -> Member:
         )
         return state._replace(detection=detection), info
 
-    return Member(init, draw, learn, evaluate, lambda state: (state.params, state.model_state))
+    return Member(
+        roll_of(cohort),
+        start,
+        draw,
+        learn,
+        evaluate,
+        lambda state: (state.params, state.model_state),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from lab.specs import CohortSpec
-from lab.words import Hyperparameter
+from lab.training.roll import Roll
 
 
 class Hyperparameters(NamedTuple):
@@ -25,14 +23,6 @@ class Hyperparameters(NamedTuple):
     label_smoothing: jax.Array | None = None
 
 
-def hyperparameters(cohort: CohortSpec, member: jax.Array) -> Hyperparameters:
-    """Those of one member, whose index is an int32 scalar.
-
-    A value that is 0 for all members is one that the cohort does without.
-    """
-    found = {}
-    for which in Hyperparameter:
-        values = cohort.values(which)
-        if any(values):
-            found[which.value] = jnp.array(values, jnp.float32)[member % len(values)]
-    return Hyperparameters(**found)
+def hyperparameters(roll: Roll, member: jax.Array) -> Hyperparameters:
+    """Those of one member, whose index is an int32 scalar."""
+    return Hyperparameters(**{name: table.of(member) for name, table in roll.tables.items()})

@@ -24,6 +24,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, SingleDev
 from lab.specs import CohortSpec
 from lab.training.member import Member, MemberInfo, MemberState
 from lab.training.resident import Resident, Window
+from lab.training.roll import Roll
 
 AXIS = "blocks"
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Lanes(NamedTuple):
     states: MemberState  # every leaf [L, ...]
     active_L: jax.Array  # bool: whether the lane holds a member that has not ended
     taken_B: jax.Array  # int32: members that each block has taken from its queue
+    roll: Roll  # every leaf [B, ...]: the same for all blocks
 
 
 class Trace(NamedTuple):
@@ -86,6 +88,7 @@ class _Block(NamedTuple):
     states: MemberState  # every leaf [W, ...]
     active_W: jax.Array
     taken: jax.Array  # int32 []
+    roll: Roll
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:
@@ -123,6 +126,7 @@ def make_lanes(
             states=jax.tree.map(lambda leaf: jnp.zeros((lanes, *leaf.shape), leaf.dtype), state),
             active_L=jnp.zeros(lanes, jnp.bool_),
             taken_B=jnp.zeros(layout.blocks, jnp.int32),
+            roll=called_up(member.roll, layout),
         )
 
     def shard(lanes: Lanes, data: Resident, first: jax.Array) -> tuple[Lanes, Trace]:
@@ -136,11 +140,12 @@ def make_lanes(
                 states=_apart(lanes.states, blocks),
                 active_W=_apart(lanes.active_L, blocks),
                 taken=lanes.taken_B,
+                roll=lanes.roll,
             ),
         )
         trace = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), trace)
         return (
-            Lanes(_together(ends.states, 0), _together(ends.active_W, 0), ends.taken),
+            Lanes(_together(ends.states, 0), _together(ends.active_W, 0), ends.taken, ends.roll),
             _together(trace, 1),
         )
 
@@ -181,6 +186,11 @@ def make_lanes(
     )
 
 
+def called_up(roll: Roll, layout: Layout) -> Roll:
+    """A copy for each block."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (layout.blocks, *leaf.shape)), roll)
+
+
 def _evaluation(
     member: Member, cohort: CohortSpec, blocks: int, data: Resident
 ) -> Callable[[_Block, jax.Array | None], tuple[_Block, Trace]]:
@@ -191,12 +201,12 @@ def _evaluation(
         free_W = ~block.active_W
         ranks_W = block.taken + jnp.cumsum(free_W, dtype=jnp.int32) - 1
         next_W = ranks_W * blocks + block.number
-        takes_W = free_W & (next_W < cohort.members)
+        takes_W = free_W & (next_W < block.roll.members)
         if opens is not None:
             takes_W &= opens
 
         def renew(states: MemberState) -> MemberState:
-            fresh = jax.vmap(member.init)(next_W)
+            fresh = jax.vmap(member.start, (0, None))(next_W, block.roll)
             return jax.tree.map(
                 lambda new, old: jnp.where(_like(takes_W, new), new, old), fresh, states
             )

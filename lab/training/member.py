@@ -21,6 +21,7 @@ from lab.training.objectives import Sums
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.problem import Problem
 from lab.training.resident import Chunks, Examples, Window, to_inputs
+from lab.training.roll import Roll, roll_of
 from lab.words import Factor, Metric, Outcome
 
 
@@ -29,6 +30,7 @@ class MemberState(NamedTuple):
 
     # address
     member: jax.Array  # int32 []
+    seed: jax.Array  # uint32 []: the root of its cohort's draws
     hyperparameters: Hyperparameters
     # evolving
     step: jax.Array  # int32 []: steps done
@@ -66,14 +68,20 @@ def outcome_of(reached_K: np.ndarray, diverged: np.bool_) -> Outcome:
 class Member(NamedTuple):
     """A step draws a batch and learns from it; an evaluation gives the state, and what it saw.
 
+    `start` is for a member of any roll of these networks, `init` for one of the cohort's own.
     `evaluated` are the params and the model state that evaluations are of.
     """
 
-    init: Callable[[jax.Array], MemberState]
+    roll: Roll
+    start: Callable[[jax.Array, Roll], MemberState]
     draw: Callable[[MemberState, Examples | Window], Examples]
     learn: Callable[[MemberState, Examples], MemberState]
     evaluate: Callable[[MemberState, Chunks], tuple[MemberState, MemberInfo]]
     evaluated: Callable[[MemberState], tuple[Any, Any]]
+
+    def init(self, member: jax.Array) -> MemberState:
+        """The member before its first step."""
+        return self.start(member, self.roll)
 
     def step(self, state: MemberState, train: Examples | Window) -> MemberState:
         """One training step."""
@@ -93,19 +101,20 @@ def make_member(
     """
     task = problem.objective
     network = make_forward(network_of(cohort, problem.signature), cohort.precision, choose)
-    start = start_of(cohort, problem.signature, source)
-    optimizer = build_optimizer(cohort.optimizer, cohort.recipe, start.rates)
-    trained_of, whole = start.division
+    initial = start_of(cohort, problem.signature, source)
+    optimizer = build_optimizer(cohort.optimizer, cohort.recipe, initial.rates)
+    trained_of, whole = initial.division
     detect = detector(cohort.target)
     target_metric = cohort.metrics.index(cohort.target.metric)
     loss_metric = cohort.metrics.index(Metric.LOSS)
 
-    def init(member: jax.Array) -> MemberState:
-        key = member_key(cohort.seed, Stream.INIT, cohort.seeds.level(Factor.INIT, member))
-        params, model_state = start.init(key)
-        hyper = hyperparameters(cohort, member)
+    def start(member: jax.Array, roll: Roll) -> MemberState:
+        key = member_key(roll.seed, Stream.INIT, cohort.seeds.level(Factor.INIT, member))
+        params, model_state = initial.init(key)
+        hyper = hyperparameters(roll, member)
         return MemberState(
             member=member,
+            seed=roll.seed,
             hyperparameters=hyper,
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -209,7 +218,7 @@ def make_member(
         )
         return state, info
 
-    return Member(init, draw, learn, evaluate, evaluated)
+    return Member(roll_of(cohort), start, draw, learn, evaluate, evaluated)
 
 
 def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise | None:
@@ -218,13 +227,13 @@ def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise 
     if rate is None and not network.draws:
         return None
     level = cohort.seeds.level(Factor.DROPOUT, state.member)
-    return Noise(step_key(cohort.seed, Stream.DROPOUT, level, state.step), rate)
+    return Noise(step_key(state.seed, Stream.DROPOUT, level, state.step), rate)
 
 
 def batch_of(cohort: CohortSpec, state: MemberState, size: int) -> jax.Array:
     """Which of `size` training examples a member's next step learns from: int32 [batch_size]."""
     order, split = (
-        member_key(cohort.seed, stream, cohort.seeds.level(factor, state.member))
+        member_key(state.seed, stream, cohort.seeds.level(factor, state.member))
         for stream, factor in ((Stream.ORDER, Factor.ORDER), (Stream.SPLIT, Factor.SPLIT))
     )
     kept = max(1, round(cohort.train_share * size))

@@ -226,7 +226,11 @@ def _first_batch(cohort: CohortSpec, train: Split, shapes: MemberState) -> Examp
     """What member 0 sees at its first step, drawn as it will draw it."""
 
     def drawn(zero: jax.Array) -> jax.Array:
-        return batch_of(cohort, shapes._replace(member=zero, step=zero), len(train.inputs))
+        return batch_of(
+            cohort,
+            shapes._replace(member=zero, seed=jnp.uint32(cohort.seed), step=zero),
+            len(train.inputs),
+        )
 
     chosen = np.asarray(jax.jit(drawn, compiler_options=_RUN_ONCE)(jnp.int32(0)))
     return Examples(jnp.asarray(train.inputs[chosen]), jnp.asarray(train.targets[chosen]))

@@ -37,6 +37,7 @@ PARTS = 1000
 """Dispatches that a cohort may take, where LONG_DISPATCH allows."""
 ROWS_PER_PART = 1_000_000
 NO_SOURCES: Mapping[str, Weights] = {}
+AS_THEY_ARE: Mapping[str, int] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,7 @@ def plan_study(
     width: int | None,
     before: Mapping[str, Mapping[str, Any]],
     sources: Mapping[str, Weights] = NO_SOURCES,
+    laid_out_for: Mapping[str, int] = AS_THEY_ARE,
 ) -> tuple[CohortPlan, ...]:
     """A plan for each cohort; `lanes` and `width` None mean auto.
 
@@ -98,7 +100,8 @@ def plan_study(
     Another width, another form of an operation round differently, and training enlarges the
     difference, so a run keeps what it began with; UsageError when another is asked. Devices may be
     others of the same kind: they change no bit. `sources` are the trained weights of those cohorts
-    that start from some, by name.
+    that start from some, by name. Lanes stand as for the numbers of members in `laid_out_for`,
+    where it has a cohort: in a search as in what is measured after it, so that one program does.
     """
     digests = {spec: _data_digest(arrays) for spec, arrays in data.items()}
     for cohort in study.cohorts:
@@ -112,7 +115,7 @@ def plan_study(
             digests[cohort.data],
             before.get(cohort.name)
             or _first_facts(
-                cohort,
+                dataclasses.replace(cohort, members=laid_out_for.get(cohort.name, cohort.members)),
                 data[cohort.data],
                 lanes,
                 width,

@@ -30,6 +30,8 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the moments.")
 _KEEP = flags.DEFINE_string("keep", None, "Folder for both runs; by default they are removed.")
 
 STUDY = (
+    "--tune=none",
+    "--budget_clock=steps",
     "--widths=4,12",
     "--members=2000",
     "--lanes=16",

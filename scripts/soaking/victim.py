@@ -1,4 +1,4 @@
-"""The width race with SIGKILL in its way.
+"""A race of widths with SIGKILL in its way.
 
     python -m soaking.victim PLACE COUNT CHECKPOINT_SECONDS --flag=...
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments import _flags, width_race
+from experiments import _flags, width
 from lab import studies
 from lab.records import parts, store
 from lab.training import runner
@@ -30,10 +30,10 @@ MILLISECONDS = 1e-3
 def main() -> None:
     """Puts the kill in place, then is the experiment."""
     place, count, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    sys.argv = [width_race.__file__, *sys.argv[4:]]
+    sys.argv = [width.__file__, *sys.argv[4:]]
     studies.run = functools.partial(runner.run, checkpoint_seconds=seconds)
     die_at(place, count)
-    _flags.run_main(width_race.main)
+    _flags.run_main(width.main)
 
 
 def die() -> None:

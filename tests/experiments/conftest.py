@@ -28,7 +28,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def launch(environment: dict[str, str]) -> Iterator[Launch]:
-    """`launch("width_race", "--flag=...")`: one process each, see launcher.py."""
+    """`launch("width", "--flag=...")`: one process each, see launcher.py."""
     servers: dict[str, subprocess.Popen[str]] = {}
 
     def server(experiment: str) -> subprocess.Popen[str]:
@@ -68,7 +68,7 @@ def launch(environment: dict[str, str]) -> Iterator[Launch]:
 def race(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Race:
     """Run once for all tests, which leave its records as they are."""
     folder = tmp_path_factory.mktemp("race") / "run"
-    return Race(RACE, 22, folder, launch("width_race", *RACE, f"--out={folder}"))
+    return Race(RACE, 22, folder, launch("width", *RACE, f"--out={folder}"))
 
 
 @pytest.fixture(scope="session")

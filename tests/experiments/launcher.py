@@ -1,6 +1,6 @@
 """Runs an experiment's command line many times for the price of one import.
 
-    python tests/experiments/launcher.py experiments.width_race
+    python tests/experiments/launcher.py experiments.width
 
 Reads one JSON request a line: {"arguments": [...], "kill": [place, count] or null, "environment":
 {...}}. Each becomes a forked process of its own, with its own flags, streams and exit status, as a

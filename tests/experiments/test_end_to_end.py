@@ -92,7 +92,7 @@ def require_declared_before(stdout: str, *declared: str) -> None:
         assert words in told
 
 
-def test_the_width_race_ends_in_a_verdict(race: Race) -> None:
+def test_a_race_of_widths_ends_in_a_verdict(race: Race) -> None:
     folder, ended = race.folder, race.ended
     assert (ended.status, ended.stderr) == (0, "")
     verdict = require_run_folder(folder, {"width-4": 22, "width-16": 22})
@@ -129,7 +129,7 @@ def test_a_finished_run_is_told_again_and_not_trained_again(race: Race, launch: 
     folder = race.folder
     before = {file: file.read_bytes() for file in (folder / "cohorts").rglob("*.parquet")}
     verdict = (folder / "verdict.json").read_text()
-    again = launch("width_race", *race.flags, f"--out={folder}")
+    again = launch("width", *race.flags, f"--out={folder}")
     assert (again.status, again.stderr) == (0, "")
     assert (folder / "verdict.json").read_text() == verdict
     assert document(folder / "verdict.json")["answer"] in " ".join(again.stdout.split())
@@ -142,7 +142,7 @@ def test_the_root_seed_reaches_every_cohort(launch: Launch, race: Race, tmp_path
     seeds = []
     for root in ("0", "1"):
         folder = tmp_path / root
-        launch("width_race", *race.flags, f"--seed={root}", f"--out={folder}", kill=("start", 1))
+        launch("width", *race.flags, f"--seed={root}", f"--out={folder}", kill=("start", 1))
         seeds += [cohort["seed"] for cohort in document(folder / "study.json")["cohorts"]]
     assert len(set(seeds)) == 4
 
@@ -153,7 +153,7 @@ def test_a_rate_that_is_far_too_large_is_an_outcome(
     """Members diverge, or end with all units dead; the run ends in a verdict all the same."""
     folder = tmp_path / "run"
     flags = ("--optimizer=sgd", "--learning_rate=1e6", f"--out={folder}")
-    ended = launch("width_race", *race.flags, *flags, extra=quick)
+    ended = launch("width", *race.flags, *flags, extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     verdict = require_run_folder(folder, {"width-4": 22, "width-16": 22})
     diverged = [cohort["diverged"] for cohort in verdict["cohorts"]]
@@ -176,7 +176,8 @@ def test_convolutions_race_through_the_same_path_as_a_user_s_process(
     assert race.ended.status == 0  # The data set is prepared.
     folder = tmp_path / "run"
     command = [
-        *(sys.executable, "-m", "experiments.width_race", "--architecture=cnn", "--widths=2,4"),
+        *(sys.executable, "-m", "experiments.width", "--family=cnn", "--widths=2,4"),
+        "--tune=none",
         *("--members=3", "--budget_steps=8", "--eval_every=4", "--depth=1", "--target=0.1"),
         f"--out={folder}",
     ]
@@ -186,7 +187,7 @@ def test_convolutions_race_through_the_same_path_as_a_user_s_process(
     assert (ended.returncode, ended.stderr) == (0, "")
     require_run_folder(folder, {"width-2": 3, "width-4": 3})
     session = document(folder / "environment.json")["sessions"][0]
-    assert session["command"].startswith("scripts/run width_race --architecture=cnn")
+    assert session["command"].startswith("scripts/run width --family=cnn")
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,10 @@ def test_a_killed_run_goes_on_to_the_same_records(
     launch: Launch, race: Race, tmp_path: Path, kills: list[tuple[str, int]]
 ) -> None:
     for kill in kills:
-        ended = launch("width_race", *race.flags, f"--out={tmp_path / 'run'}", kill=kill)
+        ended = launch("width", *race.flags, f"--out={tmp_path / 'run'}", kill=kill)
         assert ended.status == -signal.SIGKILL
         assert not (tmp_path / "run/verdict.json").exists()
-    ended = launch("width_race", *race.flags, f"--out={tmp_path / 'run'}")
+    ended = launch("width", *race.flags, f"--out={tmp_path / 'run'}")
     assert (ended.status, ended.stderr) == (0, "")
     require_same_records(tmp_path / "run", race.folder)
 
@@ -37,7 +37,7 @@ def test_a_run_in_a_process_of_its_own_survives_a_kill_from_outside(
 ) -> None:
     """`python -m`, killed as soon as it has recorded something, at no chosen place."""
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "experiments.width_race", *race.flags, f"--out={folder}"]
+    command = [sys.executable, "-m", "experiments.width", *race.flags, f"--out={folder}"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -48,7 +48,7 @@ def test_a_run_in_a_process_of_its_own_survives_a_kill_from_outside(
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    ended = launch("width_race", *race.flags, f"--out={folder}")
+    ended = launch("width", *race.flags, f"--out={folder}")
     assert (ended.status, ended.stderr) == (0, "")
     require_same_records(folder, race.folder)
 
@@ -59,7 +59,7 @@ def test_sigterm_ends_a_run_in_one_line_and_it_goes_on(
 ) -> None:
     """While it compiles, and in the midst of training."""
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "experiments.width_race", *race.flags, f"--out={folder}"]
+    command = [sys.executable, "-m", "experiments.width", *race.flags, f"--out={folder}"]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -73,7 +73,7 @@ def test_sigterm_ends_a_run_in_one_line_and_it_goes_on(
     assert process.returncode == 143
     assert words.strip().startswith("error: terminated; ")
     assert len(words.strip().splitlines()) == 1
-    ended = launch("width_race", *race.flags, f"--out={folder}")
+    ended = launch("width", *race.flags, f"--out={folder}")
     assert (ended.status, ended.stderr) == (0, "")
     require_same_records(folder, race.folder)
 
@@ -83,13 +83,13 @@ def test_other_lanes_are_refused_when_a_run_goes_on(
 ) -> None:
     """And with --lanes=auto it keeps those it began with."""
     folder = tmp_path / "run"
-    launch("width_race", *race.flags, f"--out={folder}", kill=("record", 3))
+    launch("width", *race.flags, f"--out={folder}", kill=("record", 3))
     sessions = (folder / "environment.json").read_text()
     others = [flag for flag in race.flags if not flag.startswith("--lanes")]
-    refused = launch("width_race", *others, "--lanes=3", f"--out={folder}").refusal
+    refused = launch("width", *others, "--lanes=3", f"--out={folder}").refusal
     assert "began with 4 lanes, and 3 were asked: pass --lanes=4" in refused
     assert (folder / "environment.json").read_text() == sessions
-    assert launch("width_race", *others, f"--out={folder}").status == 0
+    assert launch("width", *others, f"--out={folder}").status == 0
     last = json.loads((folder / "environment.json").read_text())["sessions"][-1]
     assert last["cohorts"]["width-4"]["lanes"] == 4
     require_same_records(folder, race.folder)

@@ -14,7 +14,7 @@ def test_a_streamed_run_says_so_and_goes_on_after_a_kill(
     launch: Launch, quick: dict[str, str], tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    ended = launch("width_race", *STREAMED, f"--out={whole}", extra=quick)
+    ended = launch("width", *STREAMED, f"--out={whole}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     told = " ".join(ended.stdout.split())
     assert "Training examples are streamed: all see them in one order" in told
@@ -26,15 +26,15 @@ def test_a_streamed_run_says_so_and_goes_on_after_a_kill(
     assert all(0 < one["data_wait_fraction"] < 1 for one in throughput.values())
 
     for kill in (("checkpoint", 3), ("half record", 2)):
-        ended = launch("width_race", *STREAMED, f"--out={killed}", kill=kill, extra=quick)
+        ended = launch("width", *STREAMED, f"--out={killed}", kill=kill, extra=quick)
         assert ended.status == -signal.SIGKILL
-    ended = launch("width_race", *STREAMED, f"--out={killed}", extra=quick)
+    ended = launch("width", *STREAMED, f"--out={killed}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     require_same_records(killed, whole)
 
 
 def test_streaming_takes_one_order_for_all(launch: Launch, tmp_path: Path) -> None:
     flags = [flag for flag in STREAMED if not flag.startswith("--cross")]
-    refused = launch("width_race", *flags, f"--out={tmp_path / 'run'}").refusal
+    refused = launch("width", *flags, f"--out={tmp_path / 'run'}").refusal
     assert "pass --cross=order:1" in refused
     assert not (tmp_path / "run").exists()

@@ -27,6 +27,7 @@ from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.lanes import Layout, make_lanes
 from lab.training.member import MemberState, make_member
 from lab.training.resident import make_resident
+from lab.training.roll import roll_of
 from lab.training.schedules import learning_rate
 from lab.words import Hyperparameter, Metric
 
@@ -98,7 +99,7 @@ def test_warm_ups_of_different_length_side_by_side(schedule: ScheduleSpec) -> No
 
 def looked_up(cohort, count: int) -> Hyperparameters:
     members = jnp.arange(count, dtype=jnp.int32)
-    return jax.jit(jax.vmap(functools.partial(hyperparameters, cohort)))(members)
+    return jax.jit(jax.vmap(functools.partial(hyperparameters, roll_of(cohort))))(members)
 
 
 def column(values: jax.Array | None) -> npt.NDArray[np.float32]:
@@ -130,10 +131,12 @@ def test_a_value_for_each_member() -> None:
 
 def test_what_a_cohort_does_without_is_not_there() -> None:
     """So that nothing is compiled for it."""
-    plain = hyperparameters(mlp_cohort(), jnp.int32(0))
+    plain = hyperparameters(roll_of(mlp_cohort()), jnp.int32(0))
     assert [name for name in plain._fields if getattr(plain, name) is not None] == ["learning_rate"]
     recipe = RecipeSpec(warmup_steps=3, clip_norm=1.0, ema_decay=0.9, label_smoothing=0.1)
-    rich = hyperparameters(mlp_cohort(optimizer=AdamWSpec(0.1), recipe=recipe), jnp.int32(0))
+    rich = hyperparameters(
+        roll_of(mlp_cohort(optimizer=AdamWSpec(0.1), recipe=recipe)), jnp.int32(0)
+    )
     missing = [name for name in rich._fields if getattr(rich, name) is None]
     assert missing == ["momentum", "dropout"]
     assert math.isclose(float(rich.weight_decay), 0.01, rel_tol=1e-6)  # type: ignore[arg-type]

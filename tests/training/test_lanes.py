@@ -26,9 +26,10 @@ from toys import (
 
 from lab.specs import CohortSpec
 from lab.training import lanes as lanes_module
-from lab.training.lanes import LaneProgram, Lanes, Layout, Trace, make_lanes
+from lab.training.lanes import LaneProgram, Lanes, Layout, Trace, called_up, make_lanes
 from lab.training.member import MemberInfo, make_member
 from lab.training.resident import Resident, make_resident
+from lab.training.roll import roll_of
 from lab.words import Outcome
 
 
@@ -276,6 +277,7 @@ def seated(program: LaneProgram, cohort: CohortSpec, members: Sequence[int]) -> 
         states=_inits(jnp.array(members, jnp.int32)),
         active_L=jnp.ones(len(members), jnp.bool_),
         taken_B=jnp.full(len(members) // 4, cohort.members, jnp.int32),
+        roll=called_up(roll_of(cohort), Layout(len(members) // 4, 4)),
     )
     return jax.device_put(lanes, program.sharding)
 

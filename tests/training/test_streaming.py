@@ -37,13 +37,14 @@ from lab.randomness import Stream, batch_indices, member_key
 from lab.records.store import RunFolder
 from lab.specs import CohortSpec, SeedsSpec, StudySpec
 from lab.training import replay as replay_module
-from lab.training.lanes import Lanes, Layout, replicated
+from lab.training.lanes import Lanes, Layout, called_up, replicated
 from lab.training.member import Member, MemberInfo, MemberState, make_member
 from lab.training.observation import Value
 from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
 from lab.training.replay import replay
 from lab.training.resident import Chunks, Examples, make_resident
+from lab.training.roll import roll_of
 from lab.training.rounding import BITS_DEPEND_ON
 from lab.training.runner import Looks, run
 from lab.training.streaming import WINDOW_BYTES, Feed, most_evaluations
@@ -259,7 +260,8 @@ def feed_of(source: Counted, steps: int) -> Feed:
 
 def lanes_at(steps: Sequence[int], active: Sequence[bool]) -> Lanes:
     states = mlp_states._replace(step=jnp.array(steps, jnp.int32))
-    return Lanes(states, jnp.array(active), jnp.zeros(1, jnp.int32))
+    roll = called_up(roll_of(mlp_cohort()), Layout(1, 1))
+    return Lanes(states, jnp.array(active), jnp.zeros(1, jnp.int32), roll)
 
 
 mlp_states = MemberState(*[None] * len(MemberState._fields))
