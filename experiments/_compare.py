@@ -29,10 +29,11 @@ from lab.records.imported import curves, recorded
 from lab.records.imported.reading import Source, read_rows, sources
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
-from lab.reports import figures, tables, text, typeset
+from lab.reports import pictures, tables, text, turning, typeset
 from lab.specs import Comparison, ContrastSpec
 from lab.verdicts import document
 from lab.verdicts.judge import judge
+from lab.verdicts.settings import told_apart
 from lab.words import Clock
 
 _SMALLER = flags.DEFINE_string(
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     runs = [one for one in inputs if one.path.is_dir()]
     files = [one for one in inputs if not one.path.is_dir()]
     records, notes = _records(runs, files)
-    comparison = _comparison(runs, files, records)
+    comparison, records = told_apart(_comparison(runs, files, records), records)
     verdict = judge(comparison, records)
     shown = {
         name: one if verdict.look is None else one.part(0, verdict.look)
@@ -146,6 +147,8 @@ def _comparison(
         contrasts=contrasts,
         clocks=tuple(clocks),
         sequential=study.sequential if study else None,
+        cause=study.cause if study and not asked else None,
+        baseline=study.baseline if study and not asked else "",
         **({"margins": study.margins} if study else {}),
     )
 
@@ -206,6 +209,8 @@ def _write(
     paths = RunPaths(folder)
     write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(found))
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(found))
+    write_whole(paths.tables / "maps.csv", turning.maps_csv(found))
+    write_whole(paths.tables / "shares.csv", turning.shares_csv(found))
     named = {"cohorts": tables.cohort_table(found, records)}
     for (smaller, larger), contrasts in tables.pairs(found).items():
         named[_UNSAFE.sub("_", f"{smaller}-{larger}")] = tables.contrast_table(
@@ -214,7 +219,7 @@ def _write(
     for name, table in named.items():
         write_whole(paths.tables / f"{name}.md", typeset.markdown(table))
         write_whole(paths.tables / f"{name}.tex", typeset.latex(table))
-    for picture in figures.draw_all(records, comparison.clocks):
+    for picture in pictures.draw(comparison, records, found):
         write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
         write_whole(paths.figures / f"{picture.name}.png", picture.png)
 

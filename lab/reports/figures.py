@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG and PNG; the one place that imports matplotlib."""
+"""The report's pictures of cohorts, as SVG and PNG, and the style that all pictures share."""
 
 import dataclasses
 import io

@@ -15,6 +15,7 @@ from lab.reports.costs import cohort_costs, costs_table, reading
 from lab.reports.explanations import glossary, limits
 from lab.reports.picture import Picture
 from lab.reports.tables import Document, Records, Table, cohort_table, contrast_table, pairs
+from lab.reports.turning import turning
 from lab.specs import StudySpec
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -51,6 +52,7 @@ def render(
             (_TEMPLATES / "report.css").read_text(encoding="utf-8")
         ),  # Ours, and holds no "<".
         document=document,
+        turning=turning(document),
         incomplete=unfinished,
         goal="; ".join(goals),
         cohorts=cohort_table(document, records),

@@ -8,7 +8,7 @@ from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
 from lab.records.store import read_environment, read_json
-from lab.reports import costs, figures, html, tables, text, tuning_figure, tuning_text
+from lab.reports import costs, html, pictures, tables, text, tuning_figure, tuning_text, turning
 from lab.reports.tables import Document
 from lab.verdicts.settings import told_apart
 
@@ -21,20 +21,20 @@ def write_report(root: str | Path) -> Path:
     paths = RunPaths(Path(root))
     study, document = read_study(paths.root), read_json(paths.verdict)
     whole, environment = counted(read_records(paths.root), document), read_environment(paths)
-    _, records = told_apart(study.comparison, whole)
+    comparison, records = told_apart(study.comparison, whole)
     unfinished = text.incomplete_line(study, whole)
-    pictures = (*figures.draw_all(records, study.clocks), *tuning_figure.draw(document))
-    for picture in pictures:
+    drawn = (*pictures.draw(comparison, records, document), *tuning_figure.draw(document))
+    for picture in drawn:
         write_whole(paths.figures / f"{picture.name}.svg", picture.svg)
         write_whole(paths.figures / f"{picture.name}.png", picture.png)
     write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(document))
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
+    write_whole(paths.tables / "maps.csv", turning.maps_csv(document))
+    write_whole(paths.tables / "shares.csv", turning.shares_csv(document))
     write_whole(paths.tables / "costs.csv", costs.costs_csv(costs.cohort_costs(environment)))
     if document.get("tuning"):
         write_whole(paths.tables / "tuning.csv", tuning_text.tuning_csv(document))
-    write_whole(
-        paths.report, html.render(study, records, document, environment, pictures, unfinished)
-    )
+    write_whole(paths.report, html.render(study, records, document, environment, drawn, unfinished))
     return paths.report
 
 

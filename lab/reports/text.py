@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.quantities import flops
-from lab.reports import captions, data_words, explanations, formatting, recipes, tuning_text
+from lab.reports import (
+    captions,
+    data_words,
+    explanations,
+    formatting,
+    recipes,
+    tuning_text,
+    turning,
+)
 from lab.reports.tables import Document, Records, cohort_table, contrast_table, pairs
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
 from lab.verdicts.clocks import last_start
@@ -44,7 +52,11 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
     if unfinished:
         parts.append(_wrap(unfinished))
     parts.append(cohort_table(document, records).text("  "))
-    for (smaller, larger), contrasts in pairs(document).items():
+    levels = turning.level_table(document)
+    if levels is not None:
+        parts.append(levels.text("  "))
+    by_pair = pairs(document) if levels is None else {}
+    for (smaller, larger), contrasts in by_pair.items():
         parts.append(
             "\n".join(
                 [
@@ -54,6 +66,8 @@ def closing(records: Records, document: Document, unfinished: str = "") -> str:
                 ]
             )
         )
+    if lines := turning.brief(document):
+        parts.append("\n".join(map(_bullet, lines)))
     if document.get("trend"):
         parts.append(_wrap(trend(document["trend"])))
     one_order = Modifier.ONE_DATA_ORDER.value
@@ -133,7 +147,13 @@ def contrasts_line(study: StudySpec) -> str:
     """Which cohorts are compared on which clocks."""
     if not study.contrasts:
         return "none: the cohorts are described, not compared"
-    compared = [f"{one.smaller} against {one.larger}" for one in study.contrasts]
+    by_pair: dict[str, list[str]] = {}
+    for one in study.contrasts:
+        by_pair.setdefault(f"{one.smaller} against {one.larger}", []).append(one.level)
+    compared = [
+        f"{pair} at {formatting.joined(levels)}" if any(levels) else pair
+        for pair, levels in by_pair.items()
+    ]
     clocks = [clock.label for clock in study.clocks]
     return f"{formatting.joined(compared)}; counted in {formatting.joined(clocks)}"
 

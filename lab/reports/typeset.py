@@ -1,5 +1,7 @@
 """Tables for a paper or a page: Markdown and LaTeX."""
 
+from collections.abc import Callable
+
 from lab.reports.tables import Table
 
 _ESCAPED = {
@@ -19,11 +21,16 @@ _ESCAPED = {
 }
 
 
-def markdown(table: Table) -> str:
+def in_pipes(text: str) -> str:
+    """A cell of a Markdown table, as it stands."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+
+def markdown(table: Table, escaped: Callable[[str], str] = in_pipes) -> str:
     """A pipe table; numbers to the right."""
     rule = ["---:" if column in table.numeric else "---" for column in range(len(table.header))]
     rows = [table.header, rule, *table.rows]
-    return "\n".join(f"| {' | '.join(map(_in_pipes, row))} |" for row in rows) + "\n"
+    return "\n".join(f"| {' | '.join(map(escaped, row))} |" for row in rows) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -41,10 +48,6 @@ def latex(table: Table) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _in_pipes(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
 def _row(cells: tuple[str, ...]) -> str:

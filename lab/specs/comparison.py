@@ -4,7 +4,7 @@ import dataclasses
 
 from lab.specs.rules import require
 from lab.specs.sequential import SequentialSpec
-from lab.words import Clock, Hyperparameter
+from lab.words import Cause, Clock, Hyperparameter
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,10 +54,15 @@ DEFAULT_MARGINS = Margins()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
-    """A question put to records; `sequential` where they were gathered until it was answered."""
+    """A question put to records; `sequential` where they were gathered until it was answered.
+
+    With a `cause` the contrasts are at several levels of it, held against that of `baseline`.
+    """
 
     question: str
     contrasts: tuple[ContrastSpec, ...]
     clocks: tuple[Clock, ...]
     margins: Margins = DEFAULT_MARGINS
     sequential: SequentialSpec | None = None
+    cause: Cause | None = None
+    baseline: str = ""

@@ -91,7 +91,15 @@ class StudySpec:
     @property
     def comparison(self) -> Comparison:
         """What the study asks of its records."""
-        return Comparison(self.question, self.contrasts, self.clocks, self.margins, self.sequential)
+        return Comparison(
+            self.question,
+            self.contrasts,
+            self.clocks,
+            self.margins,
+            self.sequential,
+            self.cause,
+            self.baseline,
+        )
 
     def to_json(self) -> str:
         """The whole study as indented JSON; `from_json` gives an equal study back."""

@@ -26,14 +26,14 @@ def is_sparse(table: Table) -> bool:
     )
 
 
-def permutation_p(table: Table, generator: np.random.Generator) -> float:
+def permutation_p(table: Table, generator: np.random.Generator, draws: int = DRAWS) -> float:
     """Two-sided p-value of the studentised win probability under exchanged labels.
 
     Exact for equal distributions: by enumeration where there are at most ENUMERABLE relabellings,
-    else by DRAWS of them with the observed one counted in (Phipson and Smyth 2010). Studentised, so
-    that it also holds for p = 1/2 with unequal distributions as members grow (Neubert and Brunner
-    2007). Cohorts that swap roles get the same value from the same state of the generator. An empty
-    cohort gives 1.
+    else by `draws` of them with the observed one counted in (Phipson and Smyth 2010). Studentised,
+    so that it also holds for p = 1/2 with unequal distributions as members grow (Neubert and
+    Brunner 2007). Cohorts that swap roles get the same value from the same state of the generator.
+    An empty cohort gives 1.
     """
     # The cohort with fewer members is drawn, whichever role it has: swapping keeps the draws.
     few, many = sorted((table.first, table.second), key=lambda counts: int(counts.sum()))
@@ -45,10 +45,10 @@ def permutation_p(table: Table, generator: np.random.Generator) -> float:
         return float(np.mean(_distance(_relabellings(pooled, drawn), pooled) >= observed))
     batch = max(_BATCH_CELLS // len(pooled), 1)
     beyond = 0
-    for start in range(0, DRAWS, batch):
-        draws = generator.multivariate_hypergeometric(pooled, drawn, min(batch, DRAWS - start))
-        beyond += int(np.count_nonzero(_distance(draws, pooled) >= observed))
-    return (beyond + 1) / (DRAWS + 1)
+    for start in range(0, draws, batch):
+        tables = generator.multivariate_hypergeometric(pooled, drawn, min(batch, draws - start))
+        beyond += int(np.count_nonzero(_distance(tables, pooled) >= observed))
+    return (beyond + 1) / (draws + 1)
 
 
 def _distance(few: Integers, pooled: Integers) -> Floats:

@@ -108,7 +108,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Sequence[Finding]]) -
         f"counted in {others[0].clock.label}, {_tally(others)}" for others in beside if others
     ]
     parts += [f"measured {joint_claim(findings, _all_nets(findings))}"]
-    return f"{_opening(findings)}: {'; '.join(parts)}."
+    return f"{opening(findings, 'pair')}: {'; '.join(parts)}."
 
 
 def _standing(findings: Sequence[Finding]) -> list[str]:
@@ -136,8 +136,8 @@ def _all_nets(findings: Sequence[Finding]) -> str:
     return "both nets" if len(names) == 2 else "all nets"
 
 
-def _opening(findings: Sequence[Finding]) -> str:
-    """'Always' and 'not always' by section 3's rules, over all pairs in the tested set."""
+def opening(findings: Sequence[Finding], noun: str) -> str:
+    """'Always' and 'not always' by section 3's rules, over all in the tested set, each a `noun`."""
     margins = findings[0].margins
     verdicts = [one.decision.verdict for one in findings]
     adjusted = holm([one.decision.p_value for one in findings])
@@ -147,11 +147,11 @@ def _opening(findings: Sequence[Finding]) -> str:
         if verdict is Verdict.LARGER_FASTER and p_value <= margins.alpha_win
     ]
     if set(verdicts) == {Verdict.SMALLER_FASTER}:
-        return "Yes in every tested pair, which proves nothing about others"
+        return f"Yes in every tested {noun}, which proves nothing about others"
     if refuted:
-        return f"Not always (Holm's p {_p_value(min(refuted))} over the {len(findings)} pairs)"
+        return f"Not always (Holm's p {_p_value(min(refuted))} over the {len(findings)} {noun}s)"
     if Verdict.LARGER_FASTER in verdicts:
-        return "Perhaps not always, though no single pair shows it after Holm's correction"
+        return f"Perhaps not always, though no single {noun} shows it after Holm's correction"
     return "Not settled"
 
 

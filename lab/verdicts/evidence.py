@@ -166,7 +166,11 @@ def known(interval: Interval) -> OrderCertain:
 
 
 def p_value(
-    meeting: Meeting, readings: Sequence[Cells], sparse: bool, generator: np.random.Generator
+    meeting: Meeting,
+    readings: Sequence[Cells],
+    sparse: bool,
+    generator: np.random.Generator,
+    draws: int = permutation.DRAWS,
 ) -> float:
     """Of p = 1/2, at whichever of the readings favours it; 1 if they lie on both its sides."""
     placed = [meeting.placement(cells) for cells in readings]
@@ -175,15 +179,15 @@ def p_value(
     different = readings if any(one is not readings[0] for one in readings) else readings[:1]
     if sparse:
         # The same draws for all readings: else swapping the cohorts' roles would change them.
-        return max(_exact_p(meeting, cells, copy.deepcopy(generator)) for cells in different)
+        return max(_exact_p(meeting, cells, copy.deepcopy(generator), draws) for cells in different)
     of_t = units.win_p_value if meeting.unit is Unit.BLOCKS else win.p_value
     return max(float(of_t(one)) for one in placed)
 
 
-def _exact_p(meeting: Meeting, cells: Cells, generator: np.random.Generator) -> float:
+def _exact_p(meeting: Meeting, cells: Cells, generator: np.random.Generator, draws: int) -> float:
     """By exchanging what chance could have exchanged: members, mates, or blocks' signs."""
     if meeting.unit is Unit.MEMBERS:
-        return permutation.permutation_p(cells.table(), generator)
+        return permutation.permutation_p(cells.table(), generator, draws)
     smaller, larger = meeting.smaller.unit, meeting.larger.unit
     if meeting.unit is Unit.PAIRS:
         one, other = cells.first[np.argsort(smaller)], cells.second[np.argsort(larger)]

@@ -67,7 +67,8 @@ class Entrant:
 class Finding:
     """A decision with what it is about: one threshold, `target`, of the `declared` ones.
 
-    `cell` is what the costlier net spends between two evaluations, in clock units.
+    `cell` is what the costlier net spends between two evaluations, in clock units. `level` is what
+    both have of the study's cause, where it has one.
     """
 
     smaller: Entrant
@@ -78,6 +79,7 @@ class Finding:
     cell: float
     margins: Margins
     decision: Decision
+    level: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:

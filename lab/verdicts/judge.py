@@ -1,7 +1,7 @@
 """From a study's records to its verdict: every contrast, on every clock, at every target."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,14 +15,21 @@ from lab.verdicts.clocks import clock_times
 from lab.verdicts.deciding import SEED, Issue, beside, decision_on, issues
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
+from lab.verdicts.flips import Flips, flips
 from lab.verdicts.gate import CohortCheck, check
+from lab.verdicts.level_answer import level_answer
+from lab.verdicts.level_language import worded, worded_shares
 from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
+from lab.verdicts.shares import Share, shares
 from lab.verdicts.support import SizeTrend, Support, size_trend
 from lab.verdicts.timing import with_seconds_only
+from lab.verdicts.winner_map import WinnerMap, winner_maps
 from lab.verdicts.words import Modifier, Verdict
-from lab.words import Clock, Outcome
+from lab.words import Cause, Clock, Outcome
+
+_NO_FLIPS = Flips()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +57,8 @@ class StudyVerdict:
     """The answer, what it was made of, and the margins declared beforehand.
 
     `trend` is over three sizes or more. `look` is how many members of each cohort it was taken
-    from, where they were added in turn. `tuning` and `best_of` are of the searches that the
+    from, where they were added in turn. Maps, flips and shares are of a fixed number of members
+    that have all ended; else there are none. `tuning` and `best_of` are of the searches that the
     hyperparameters are from: no records of the study hold them, and `judge` leaves them out.
     """
 
@@ -62,6 +70,11 @@ class StudyVerdict:
     margins: Margins
     trend: SizeTrend | None
     look: int | None
+    cause: Cause | None = None
+    baseline: str = ""
+    maps: tuple[WinnerMap, ...] = ()
+    flips: Flips = _NO_FLIPS
+    shares: tuple[Share, ...] = ()
     tuning: tuple[CohortTuning, ...] = ()
     best_of: tuple[BestOf, ...] = ()
 
@@ -84,24 +97,44 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
     findings = with_seconds_only(
         [_find(issue, comparison, records, entrants, look) for issue in asked]
     )
-    whole = all(one.complete for one in records.values())
+    whole = all(one.complete and len(one.member) for one in records.values())
+    fixed = whole and comparison.sequential is None
+    maps = winner_maps(comparison, records) if fixed else ()
+    turning = _NO_FLIPS
+    if fixed:
+        turning = worded(flips(comparison, records, maps, findings), comparison.cause)
+    explained = worded_shares(shares(comparison, records)) if fixed else ()
+    contrasts = tuple(
+        _contrast_verdict(finding, beside(issue, comparison, records) if look is None else None)
+        for issue, finding in zip(asked, findings, strict=True)
+    )
     return StudyVerdict(
         question=comparison.question,
-        answer=answer(findings),
+        answer=_answer(comparison, findings, turning, explained),
         cohorts=tuple(entrant.summary for entrant in entrants.values()),
         checks=tuple(checks.values()),
-        contrasts=tuple(
-            _contrast_verdict(
-                finding,
-                issue.contrast.level,
-                beside(issue, comparison, records) if look is None else None,
-            )
-            for issue, finding in zip(asked, findings, strict=True)
-        ),
+        contrasts=contrasts,
         margins=comparison.margins,
         trend=_trend(comparison, records) if look is None and whole else None,
         look=look,
+        cause=comparison.cause,
+        baseline=comparison.baseline,
+        maps=maps,
+        flips=turning,
+        shares=explained,
     )
+
+
+def _answer(
+    comparison: Comparison,
+    findings: Sequence[Finding],
+    turning: Flips,
+    explained: Sequence[Share],
+) -> str:
+    """Level by level where there are several of a cause."""
+    if len({one.level for one in comparison.contrasts}) < 2:
+        return answer(findings)
+    return level_answer(findings, comparison.cause, turning, explained)
 
 
 def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> SizeTrend | None:
@@ -148,6 +181,7 @@ def _find(
         cell=float(max(clock_times(one, issue.clock).cell for one in pair)),
         margins=comparison.margins,
         decision=decision_on(issue, comparison, records, look),
+        level=issue.contrast.level,
     )
     return dataclasses.replace(finding, decision=_qualified(finding, comparison.clocks))
 
@@ -178,7 +212,7 @@ def _undecided(decision: Decision) -> Decision:
     )
 
 
-def _contrast_verdict(finding: Finding, level: str, support: Support | None) -> ContrastVerdict:
+def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerdict:
     return ContrastVerdict(
         smaller=finding.smaller.summary.name,
         larger=finding.larger.summary.name,
@@ -189,5 +223,5 @@ def _contrast_verdict(finding: Finding, level: str, support: Support | None) -> 
         support=support,
         claim=claim(finding),
         sentence=language.sentence(finding),
-        level=level,
+        level=finding.level,
     )

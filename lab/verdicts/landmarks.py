@@ -34,7 +34,10 @@ class Landmark:
 
 
 def landmark_times(
-    smaller: ClockTimes, larger: ClockTimes, horizon: Fraction
+    smaller: ClockTimes,
+    larger: ClockTimes,
+    horizon: Fraction,
+    shares: Sequence[Fraction] = SHARES_OF_HORIZON,
 ) -> tuple[Fraction, ...]:
     """About 10, 20, 35, 50, 70 and 100% of the horizon, on the coarser cohort's grid.
 
@@ -44,7 +47,7 @@ def landmark_times(
     coarser = max((smaller, larger), key=lambda side: (side.cell, side.cost))
     end = horizon / coarser.cost
     inside = [position for position in coarser.positions.tolist() if position < end]
-    wanted = [share * end for share in SHARES_OF_HORIZON[:-1]]
+    wanted = [share * end for share in shares if share < 1]
     nearest = {_nearest(inside, want) * coarser.cost for want in wanted} if inside else set()
     return tuple(sorted({*nearest, horizon}))
 

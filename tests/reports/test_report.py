@@ -34,11 +34,15 @@ def test_report_writes_everything_it_names(run, page):
         "fan.svg",
         "incidence.png",
         "incidence.svg",
+        "map.png",
+        "map.svg",
     ]
     assert sorted(path.name for path in paths.tables.iterdir()) == [
         "cohorts.csv",
         "contrasts.csv",
         "costs.csv",
+        "maps.csv",
+        "shares.csv",
     ]
     for words in ("The question", "The answer", "The evidence", "The pictures", "How it was done"):
         assert words in page
@@ -59,7 +63,7 @@ def test_page_needs_nothing_but_itself(page):
             self.found += [value for name, value in attrs if name in ("src", "href", "srcset")]
 
     Links().feed(page)
-    assert len(Links.found) == 2
+    assert len(Links.found) == 3
     assert all(value.startswith("data:image/svg+xml;base64,") for value in Links.found)
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
     assert "url(" not in style
@@ -99,7 +103,7 @@ def test_folder_without_verdict_is_a_users_mistake(make_run):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: apt-get install chromium")
-def test_browser_shows_both_pictures(page, tmp_path):
+def test_browser_shows_all_pictures(page, tmp_path):
     probed = tmp_path / "page.html"
     probed.write_text(page.replace("</body>", PROBE))
     shown = subprocess.run(
@@ -125,7 +129,7 @@ def test_browser_shows_both_pictures(page, tmp_path):
     ).stdout
     sizes = re.search(r'data-shown="([^"]*)"', shown).group(1)
     natural, laid_out = zip(*(size.split(":") for size in sizes.split()), strict=True)
-    assert len(natural) == 2
+    assert len(natural) == 3
     for size in (*natural, *laid_out):
         width, height = map(int, size.split("x"))
         assert width >= 700

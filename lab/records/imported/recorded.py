@@ -47,9 +47,14 @@ def _at(root: Path, records: CohortRecords, target: TargetSpec) -> CohortRecords
             f"{root} was trained to {own.metric.value} {own.thresholds[-1]:g}, where its members "
             f"stopped: a harder target than that cannot be seen; pass --target of at most that"
         )
+    return with_target(records, target)
+
+
+def with_target(records: CohortRecords, target: TargetSpec) -> CohortRecords:
+    """As if members had been watched for an easier target of the same metric and rules."""
     values_NxE = np.full((len(records.member), records.spec.evaluations), np.nan)
     row = np.searchsorted(records.member, records.curves.member)
-    values_NxE[row, records.curves.evaluation - 1] = records.curves.metrics[own.metric]
+    values_NxE[row, records.curves.evaluation - 1] = records.curves.metrics[target.metric]
     hit_NxK, reached_NxK = first_hits(values_NxE, target)
     outcome = tuple(
         Outcome.REACHED if reached else before

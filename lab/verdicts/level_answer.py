@@ -1,0 +1,87 @@
+"""The answer of a study with a cause: which net is first at which of its levels."""
+
+from collections.abc import Sequence
+
+from lab.verdicts import language
+from lab.verdicts.answer import opening
+from lab.verdicts.findings import Finding
+from lab.verdicts.flips import Flips, by_number, series_of
+from lab.verdicts.licence import joint_claim
+from lab.verdicts.shares import Share
+from lab.verdicts.words import Modifier, Verdict
+from lab.words import Cause, Clock
+
+_TOLD = {
+    Verdict.SMALLER_FASTER: "the smaller net was faster at {}",
+    Verdict.LARGER_FASTER: "the larger at {}",
+    Verdict.CROSSING: "the lead changed at {}",
+    Verdict.EQUIVALENT: "the two were equivalent at {}",
+    Verdict.UNDECIDED: "it is undecided at {}",
+    Verdict.NOT_REACHED: "nobody got there at {}",
+    Verdict.GRID_TOO_COARSE: "the grid is too coarse at {}",
+}
+_LISTED = 6
+
+
+def level_answer(
+    findings: Sequence[Finding],
+    cause: Cause | None,
+    flips: Flips,
+    shares: Sequence[Share],
+) -> str:
+    """At the hardest target, in steps first; with one sentence of flips and one of shares."""
+    found = series_of(findings)
+    clocks = list(dict.fromkeys(clock for clock, _ in found))
+    clocks.sort(key=lambda clock: clock is not Clock.STEPS)
+    by_clock = {
+        clock: [one for key, series in found.items() if key[0] is clock for one in series]
+        for clock in clocks
+    }
+    main = by_clock[clocks[0]]
+    warnings = dict.fromkeys(fault for one in main for fault in one.warnings)
+    noun = f"levels of {cause.value}" if cause else "levels"
+    told = [
+        f"over the {len({one.level for one in main})} {noun}, in {clocks[0].label} to "
+        f"{language.goal(main[0].declared, main[0].target)}, {_tally(main)}"
+    ]
+    if any(Modifier.INCOMPLETE in one.decision.modifiers for one in main):
+        sentences = [f"Not settled, members are still missing: {told[0]}."]
+    else:
+        told += [f"counted in {one.label}, {_tally(by_clock[one])}" for one in clocks[1:]]
+        told.append(f"measured {joint_claim(main, 'both nets')}")
+        sentences = [f"{opening(main, 'cell')}: {'; '.join(told)}."]
+        sentences += [one.sentence for one in flips.levels if one.clock is clocks[0]][:1]
+        sentences += [one.sentence for one in _telling(shares, clocks[0])]
+    return " ".join([*language.warning(warnings), *sentences])
+
+
+def _tally(findings: Sequence[Finding]) -> str:
+    by_verdict: dict[Verdict, list[str]] = {}
+    ordered = by_number(findings) or findings
+    repeated = len({one.level for one in findings}) < len(findings)
+    for one in ordered:
+        names = f"{one.smaller.summary.name} against {one.larger.summary.name}"
+        level = f"{one.level} ({names})" if repeated else one.level
+        by_verdict.setdefault(one.decision.verdict, []).append(level)
+    told = [
+        words.format(_listed(by_verdict[verdict]))
+        for verdict, words in _TOLD.items()
+        if verdict in by_verdict
+    ]
+    if Verdict.SMALLER_FASTER not in by_verdict and Verdict.LARGER_FASTER in by_verdict:
+        told[0] = told[0].replace("the larger at", "the larger net was faster at")
+    return ", ".join(told)
+
+
+def _listed(levels: Sequence[str]) -> str:
+    if len(levels) == 1:
+        return levels[0]
+    if len(levels) > _LISTED:
+        return f"{len(levels)} of them, from {levels[0]} to {levels[-1]}"
+    return f"{', '.join(levels[:-1])} and {levels[-1]}"
+
+
+def _telling(shares: Sequence[Share], clock: Clock) -> list[Share]:
+    """The level that explains most, of those that are estimable."""
+    known = [one for one in shares if one.share is not None and one.clock is clock]
+    return sorted(known, key=lambda one: -one.share.estimate if one.share else 0.0)[:1]
