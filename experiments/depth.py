@@ -23,7 +23,7 @@ _ASKED = _causes.define(
     dataset="sklearn_digits",
     target=("0.9", "0.95"),
     learning_rate=0.003,
-    budget_steps=2000,
+    budget_steps=1000,
     eval_every=10,
 )
 _FAMILY = flags.DEFINE_enum(

@@ -1,6 +1,6 @@
 """Does a harder problem turn the order of a smaller and a larger network round?
 
-    scripts/run difficulty                                    # MLPs of width 8 and 64 on digits
+    scripts/run difficulty                                    # MLPs of width 16 and 64 on digits
     scripts/run difficulty --fractions=0.5,0.2,0.1 --noises= --numbers_of_classes=
     scripts/run difficulty --dataset=mnist --widths=16,256 --full
 
@@ -28,7 +28,7 @@ _ASKED = _causes.define(
     dataset="sklearn_digits",
     target=("0.75", "0.85"),
     learning_rate=0.003,
-    budget_steps=2000,
+    budget_steps=1000,
     eval_every=10,
 )
 _FRACTIONS = flags.DEFINE_list(
@@ -40,7 +40,7 @@ _NOISES = flags.DEFINE_list(
 _CLASSES = flags.DEFINE_list(
     "numbers_of_classes", ["3"], "How many of the first classes, each a level; may be empty."
 )
-_WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smallest first.")
+_WIDTHS = flags.DEFINE_list("widths", ["16", "64"], "Two widths or more, the smallest first.")
 _FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
 
 PLAIN = "as it is"

@@ -1,8 +1,8 @@
 """How much does the initial state decide: luck, the scheme of the draw, pretraining?
 
-    scripts/run initial_state                                 # MLPs of width 8 and 64 on digits
+    scripts/run initial_state                                 # MLPs of width 16 and 64 on digits
     scripts/run initial_state --starts=family,orthogonal --widths=8,32,128
-    scripts/luck RUN --cohort=width-8-crossed                 # what weights and order explain
+    scripts/luck RUN --cohort=width-16-crossed                 # what weights and order explain
 
 The same networks from weights drawn by several schemes, from weights trained on another problem
 (the digits 0 to 4, where the race is about 5 to 9), and from draws with the mean and variance of
@@ -34,7 +34,7 @@ _ASKED = _causes.define(
     dataset="sklearn_digits",
     target=("0.9", "0.95"),
     learning_rate=0.003,
-    budget_steps=2000,
+    budget_steps=1000,
     eval_every=10,
 )
 STARTS = {
@@ -51,7 +51,7 @@ _STARTS = flags.DEFINE_list(
     f"Of {', '.join(STARTS)} (truncated normal draws of deviation 0.02), {MATCHED}, {PRETRAINED}, "
     f"{CROSSED}.",
 )
-_WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smallest first.")
+_WIDTHS = flags.DEFINE_list("widths", ["16", "64"], "Two widths or more, the smallest first.")
 _BEFORE = flags.DEFINE_list("classes_before", list("01234"), "Classes of the pretraining.")
 _AFTER = flags.DEFINE_list("classes_after", list("56789"), "Classes of the race.")
 

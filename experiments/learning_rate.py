@@ -1,6 +1,6 @@
 """At which shared learning rates does the larger network converge first, and where does it turn?
 
-    scripts/run learning_rate                                 # MLPs of width 8 and 64 on digits
+    scripts/run learning_rate                                 # MLPs of width 16 and 64 on digits
     scripts/run learning_rate --rates=0.001,0.01,0.1 --optimizer=sgd
     scripts/run learning_rate --family=cnn --widths=4,16
 
@@ -27,7 +27,7 @@ _ASKED = _causes.define(
     dataset="sklearn_digits",
     target=("0.9", "0.95"),
     learning_rate=0.01,
-    budget_steps=2000,
+    budget_steps=1000,
     eval_every=10,
 )
 _RATES = flags.DEFINE_list(
@@ -35,7 +35,7 @@ _RATES = flags.DEFINE_list(
     ["0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"],
     "The shared rates, each with --members of either network.",
 )
-_WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smallest first.")
+_WIDTHS = flags.DEFINE_list("widths", ["16", "64"], "Two widths or more, the smallest first.")
 _FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
 
 

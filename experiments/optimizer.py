@@ -1,6 +1,6 @@
 """Which optimizers turn the order of a smaller and a larger network round?
 
-    scripts/run optimizer                                     # MLPs of width 8 and 64 on digits
+    scripts/run optimizer                                     # MLPs of width 16 and 64 on digits
     scripts/run optimizer --optimizers=sgd,adam --widths=8,32,128
     scripts/run optimizer --tune=none                         # at the rates declared, untuned
 
@@ -25,13 +25,13 @@ _ASKED = _causes.define(
     dataset="sklearn_digits",
     target=("0.9", "0.95"),
     learning_rate=0.003,
-    budget_steps=2000,
+    budget_steps=1000,
     eval_every=10,
 )
 _OPTIMIZERS = flags.DEFINE_list(
     "optimizers", ["adam", "sgd", "nesterov", "rmsprop", "lion"], "Named as for --optimizer."
 )
-_WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smallest first.")
+_WIDTHS = flags.DEFINE_list("widths", ["16", "64"], "Two widths or more, the smallest first.")
 _FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
 
 RATES = {
