@@ -58,14 +58,13 @@ def _why(side: Entrant) -> str:
         raise ValueError(f"cohort {name!r} was not tuned")
     if tuned.source not in (None, name):
         return (
-            f"at {name} the rate {in_turn(side.learning_rates)} from {tuned.source} is not known "
-            f"to be the best, for a neighbour was better there, or the search of {tuned.source} "
-            "ends at its range: tune each net by --tune=grid"
+            f"the rate that {name} has from {tuned.source} is not shown to be the best there "
+            "(--tune=grid searches for each)"
         )
     return (
         f"the best rate of {name} cannot be told from an end of those tried, {tuned.lowest:g} to "
-        f"{tuned.highest:g}: pass a larger --tune_decades, --tune_extensions or, where trials "
-        "differ by chance, --tune_repeats"
+        f"{tuned.highest:g} (pass a larger --tune_decades or --tune_extensions, or --tune_repeats "
+        "where few arrive)"
     )
 
 
