@@ -21,7 +21,7 @@ class SearchSpec:
 
     method: Search = Search.GRID
     trials: int = 7
-    repeats: int = 4
+    repeats: int = 8
     decades: float = 3.0
     also: tuple[Varied, ...] = ()
     extensions: int = 2

@@ -50,19 +50,26 @@ def further_trials(search: SearchSpec, results: Sequence[Result]) -> tuple[Trial
     """A third as many as the first: beyond ends that may hide the best, else about the best.
 
     So that cohorts are searched with equal effort, one whose best lies inside gets as many. Where
-    an end is open for want of members, the best trials get as many again.
+    an end is open for want of members, it gets as many again, and so does the best.
     """
     count = min(-(-search.trials // 3), len(results))
     chosen = best(results)
     passed, ends = worth_passing(results, chosen), open_ends(results, chosen)
     if any(ends) and not any(passed):
-        return tuple(one.trial for one in by_merit(results)[:count])
+        return _again(results, chosen, ends)[:count]
     rates = [one.trial.rate for one in line(results, chosen)]
     if any(passed):
         found = _past(rates, passed, chosen.trial.rate, count, search.decades / (search.trials - 1))
     else:
         found = _about(rates, chosen.trial.rate, count)
     return tuple(Trial(rate, chosen.trial.beside) for rate in sorted(found))
+
+
+def _again(results: Sequence[Result], chosen: Result, ends: Ends) -> tuple[Trial, ...]:
+    """Trials by their need of members: the best, the ends it is to be told from, the others."""
+    trials = line(results, chosen)
+    needed = [chosen, *([trials[0]] if ends.low else []), *([trials[-1]] if ends.high else [])]
+    return tuple(dict.fromkeys(one.trial for one in (*needed, *by_merit(results))))
 
 
 def by_merit(results: Sequence[Result]) -> list[Result]:

@@ -63,8 +63,8 @@ def _why(side: Entrant) -> str:
         )
     return (
         f"the best rate of {name} cannot be told from an end of those tried, {tuned.lowest:g} to "
-        f"{tuned.highest:g} (pass a larger --tune_decades or --tune_extensions, or --tune_repeats "
-        "where few arrive)"
+        f"{tuned.highest:g} (pass a larger --tune_decades or --tune_extensions; where few arrive, "
+        "a larger --tune_repeats or --budget_steps)"
     )
 
 

@@ -103,13 +103,10 @@ def test_halving_is_equal_too_where_one_had_members_again():
         return 100.0 if rate == 1 and generator.random() < 0.34 else HORIZON
 
     one, other = seeker("one", method=Search.HALVING), seeker("two", 0.01, method=Search.HALVING)
-    histories, asked = run([one, other], lambda rate, rng: rare(rate, rng))
+    histories, asked = run([one, other], rare)
     assert tuned_spec(one, histories).trials == tuned_spec(other, histories).trials
     for each in asked:
-        assert {name: (len(it.trials), it.repeats) for name, it in each.items()}.keys() == {
-            "one",
-            "two",
-        }
+        assert set(each) == {"one", "two"}
         assert len(each["one"].trials) == len(each["two"].trials)
         assert each["one"].repeats == each["two"].repeats
 
@@ -146,11 +143,10 @@ def test_members_are_added_where_they_are_what_is_lacking():
     def rare(rate, generator):
         return 100.0 if rate == 1 and generator.random() < 0.4 else HORIZON
 
-    one = seeker(extensions=1)
+    one = seeker(extensions=1, repeats=4)
     _, asked = run([one], rare, seed=3)
-    again = asked[1]["net"].trials
-    assert set(again) < set(asked[0]["net"].trials)
-    assert Trial(1.0) in again
+    first, again = (each["net"].trials for each in asked)
+    assert set(again) == {first[0], Trial(1.0), first[-1]}
 
 
 def test_where_nobody_arrives_both_ends_are_passed_and_nothing_is_claimed():
@@ -214,20 +210,14 @@ def test_random_trials_lie_in_the_range_and_are_the_seeds():
     assert other != trials
 
 
-def test_selection_flatters_and_fresh_members_do_not():
-    """Twelve equal rates: the criterion of the best is too low, fresh members are not."""
+def test_the_criterion_of_the_best_flatters_which_is_why_others_are_measured():
+    """Twelve equal rates: picked for being low, the best is too low (STATISTICS, section 2)."""
 
     def alike(rate, generator):
         return min(500 * generator.lognormal(0, 0.6), HORIZON)
 
     one = seeker(trials=12, extensions=0)
-    picked, fresh = [], []
+    picked = [best(pooled(run([one], alike, seed)[0]["net"])).criterion for seed in range(200)]
     generator = np.random.default_rng(5)
-    for seed in range(300):
-        histories, _ = run([one], alike, seed)
-        results = pooled(histories["net"])
-        picked.append(best(results).criterion)
-        fresh.append(np.mean([alike(1, generator) for _ in range(4)]))
     truth = np.mean([alike(1, generator) for _ in range(20_000)])
-    assert np.mean(picked) / truth < 0.75
-    assert np.mean(fresh) / truth == pytest.approx(1, abs=0.05)
+    assert np.mean(picked) / truth < 0.8
