@@ -8,7 +8,8 @@ One cohort a width on a classification set, every member with its own initial we
 order of the data; each width against the next larger one, on the clocks steps, examples and FLOPs.
 
 Expect wider to be first in steps, and the order to turn in FLOPs, where a wide step costs more. All
-at one shared learning rate: no claim about size in general.
+at one shared learning rate: no claim about size in general. --tune=grid searches for one for each,
+on members apart.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require
 from lab.specs.variation import Varied
 from lab.words import Hyperparameter, Search
 
@@ -27,7 +27,6 @@ class SearchSpec:
     extensions: int = 2
 
     def __post_init__(self) -> None:
-        require_positive(self, "decades")
         require(
             self.trials >= 3,
             f"a search has {self.trials} trials; it takes 3 or more to tell whether the best lies "

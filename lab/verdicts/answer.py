@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lab.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.findings import Finding
-from lab.verdicts.licence import claim, joint_claim
+from lab.verdicts.licence import claim, incomplete, joint_claim
 from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
@@ -64,7 +64,7 @@ def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
     parts += [_in_flops(other, finding) for other in beside]
     if finding.decision.verdict is Verdict.LARGER_FASTER:
         parts += ["so a smaller net that converges later is no sign of a fault by itself"]
-    parts += [f"measured {claim(finding)}"]
+    parts += [*incomplete([finding]), f"measured {claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
 
@@ -99,7 +99,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     parts += _standing(findings)
     if beside:
         parts += [f"counted in FLOPs, {_tally(beside)}"]
-    parts += [f"measured {joint_claim(findings, _all_nets(findings))}"]
+    parts += [*incomplete(findings), f"measured {joint_claim(findings, _all_nets(findings))}"]
     return f"{_opening(findings)}: {'; '.join(parts)}."
 
 

@@ -29,7 +29,6 @@ _MODIFIERS = {
     "look, and estimates taken where one stops lean outward.",
     Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
     "the looks planned, and estimates taken where one stops lean outward.",
-    Modifier.TUNING_INCOMPLETE: "Tuning is incomplete, so no direction may be named.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
@@ -85,6 +84,7 @@ def sentence(finding: Finding) -> str:
         parts += [_medians(finding), _restricted_mean(finding)]
     parts += [_counts(finding), *_unseen_order(finding.decision)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
+    parts += [f"{one[0].upper()}{one[1:]}." for one in incomplete([finding])]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
     return " ".join(parts)
 
@@ -155,7 +155,7 @@ def _undecided(finding: Finding) -> str:
         f"{share_of_pairs(decision)}"
     )
     if Modifier.TUNING_INCOMPLETE in decision.modifiers:
-        return f"{text}, but tuning is incomplete: {incomplete(finding)}"
+        return f"{text}, but tuning is incomplete"
     if Modifier.GRID_LIMITED in decision.modifiers:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:

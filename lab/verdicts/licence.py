@@ -47,9 +47,10 @@ def untold(finding: Finding) -> list[Entrant]:
     return [side for side in sides if side.tuned is not None and not side.tuned.complete]
 
 
-def incomplete(finding: Finding) -> str:
-    """What is wrong with the search of those nets, and what to do; they are one or two."""
-    return "; ".join(map(_why, untold(finding)))
+def incomplete(findings: Sequence[Finding]) -> list[str]:
+    """What is wrong with the searches of such nets, and what to do, in one part of a sentence."""
+    why = dict.fromkeys(_why(side) for one in findings for side in untold(one))
+    return [f"no direction may be named, for {'; '.join(why)}"] if why else []
 
 
 def _why(side: Entrant) -> str:
