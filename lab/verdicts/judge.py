@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lab.records.cohort import AnyMetric, CohortRecords
-from lab.specs import Comparison, Margins
+from lab.specs import CohortSpec, Comparison, Margins
 from lab.statistics.quantiles import quantile_time
 from lab.tuning.found import BestOf, CohortTuning
 from lab.verdicts import language
@@ -102,8 +102,13 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
 
 
 def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> SizeTrend | None:
-    """Over the sizes of one level: between levels more differs than the size."""
-    if len({contrast.level for contrast in comparison.contrasts}) > 1:
+    """Over the sizes of one level: between levels more differs than the size.
+
+    None where a rate may not be the best, for the trend names a direction too.
+    """
+    tuned = [one.spec.tuned for one in records.values() if isinstance(one.spec, CohortSpec)]
+    unsure = any(one is not None and not one.complete for one in tuned)
+    if unsure or len({contrast.level for contrast in comparison.contrasts}) > 1:
         return None
     return size_trend(records, comparison.margins)
 

@@ -137,26 +137,38 @@ def test_incomplete_tuning_forbids_a_crossing_too_but_no_equality(verdict_of):
     assert "No direction may be named" in found.sentence
 
 
-def test_several_pairs_share_a_claim_where_they_share_a_licence(made):
-    def answer(*tuned):
-        records = {}
-        for index, one in enumerate(tuned):
-            plain = made(drawn(index, 20 + 12 * index), learning_rate=0.01 / (1 + index))
-            record = plain.records(f"net-{index}")
-            spec = dataclasses.replace(record.spec, tuned=one)
-            records[spec.name] = dataclasses.replace(record, spec=spec)
-        names = list(records)
-        study = StudySpec(
-            question="?",
-            cohorts=tuple(one.spec for one in records.values()),
-            contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
+def judged_in_a_row(made, *tuned):
+    """Ever larger and slower nets, each against the next."""
+    records = {}
+    for index, one in enumerate(tuned):
+        plain = made(
+            drawn(index, 20 + 12 * index), parameters=100 * 4**index, learning_rate=0.01 / 2**index
         )
-        return judge(study.comparison, records).answer
-
-    assert "measured when each is tuned with 10 trials of this search (grid); for" in answer(
-        PLAIN, PLAIN, PLAIN
+        record = plain.records(f"net-{index}")
+        spec = dataclasses.replace(record.spec, tuned=one)
+        records[spec.name] = dataclasses.replace(record, spec=spec)
+    names = list(records)
+    study = StudySpec(
+        question="?",
+        cohorts=tuple(one.spec for one in records.values()),
+        contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
     )
-    assert "rates not tuned for each size: no claim" in answer(None, None, None)
-    mixed = answer(PLAIN, PLAIN, None)
+    return judge(study.comparison, records)
+
+
+def test_several_pairs_share_a_claim_where_they_share_a_licence(made):
+    same = judged_in_a_row(made, PLAIN, PLAIN, PLAIN).answer
+    assert "measured when each is tuned with 10 trials of this search (grid); for" in same
+    none = judged_in_a_row(made, None, None, None).answer
+    assert "rates not tuned for each size: no claim" in none
+    mixed = judged_in_a_row(made, PLAIN, PLAIN, None).answer
     assert "different licences (1 with each net tuned, 1 as configured)" in mixed
     assert "no claim about size" in mixed
+
+
+def test_a_trend_is_a_direction_too(made):
+    assert judged_in_a_row(made, PLAIN, PLAIN, PLAIN).trend is not None
+    open_ = dataclasses.replace(PLAIN, complete=False)
+    found = judged_in_a_row(made, PLAIN, open_, PLAIN)
+    assert found.trend is None
+    assert found.answer.count("the best rate of net-1 cannot be told") == 1
