@@ -143,6 +143,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
         root,
         command=_flags.command(),
         say=lambda *_, **__: None,
+        seconds=False,
     )
     seconds = time.monotonic() - started
     records = read_records(root)[cohort.name]

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from experiments import _data, _initial, _training, _tuning
+from experiments import _clocks, _data, _initial, _training, _tuning
 from lab.errors import UsageError
 from lab.records.parts import RecordConflict
 from lab.specs import (
@@ -77,6 +77,7 @@ _TRAIN_SHARE = flags.DEFINE_float(
     "one of 8.",
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Examples a step.")
+flags.adopt_module_key_flags(_clocks)
 flags.adopt_module_key_flags(_data)
 flags.adopt_module_key_flags(_initial)
 flags.adopt_module_key_flags(_training)

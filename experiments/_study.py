@@ -1,36 +1,88 @@
 """From the flags and a study to its answer: the same path for every experiment."""
 
+import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from experiments import _data, _flags, _tuning
+from experiments import _clocks, _data, _flags, _tuning
 from lab.data.arrays import DataArrays
 from lab.searches import tune_study
 from lab.specs import AnyDataSpec, StudySpec
-from lab.studies import run_study
+from lab.studies import gather, run_study
 from lab.training.runner import Stopped
+from lab.words import Tune
+
+Data = Mapping[AnyDataSpec, DataArrays]
 
 
-def answer(experiment: str, study: StudySpec, data: Mapping[AnyDataSpec, DataArrays]) -> None:
-    """Tunes, declares, trains, judges, reports; ends the process where it was asked to stop."""
+def answer(
+    experiment: str,
+    study: StudySpec,
+    data: Data,
+    requests: Mapping[str, Tune] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Tunes, declares, trains, judges, reports; ends the process where it was asked to stop.
+
+    `requests` says how each cohort comes by its rate, by default all as --tune has it. `folder` is
+    where the run is kept, by default what the flags and the study make it.
+    """
+    folder = folder or folder_of(experiment, study)
+    found = tuned(study, data, folder, requests)
+    with _stopped():
+        run_study(
+            found,
+            data,
+            folder,
+            stop=_flags.termination_held(),
+            seconds=_clocks.SECONDS.value,
+            **_how(),
+        )
+
+
+def folder_of(experiment: str, study: StudySpec) -> Path:
+    """Named after all that is asked, unless --out says otherwise."""
     asked = study.to_json() + _tuning.fingerprint()
-    folder = _flags.out_folder(experiment, hashlib.sha256(asked.encode()).hexdigest())
-    how: dict[str, Any] = {
+    return _flags.out_folder(experiment, hashlib.sha256(asked.encode()).hexdigest())
+
+
+def tuned(
+    study: StudySpec, data: Data, folder: Path, requests: Mapping[str, Tune] | None = None
+) -> StudySpec:
+    """The study with the rates that were searched for, in `folder`."""
+    asked = _tuning.requests(study) if requests is None else requests
+    try:
+        return tune_study(
+            study, asked, _tuning.search(), data, folder, stop=_flags.termination_held, **_how()
+        )
+    except Stopped:
+        _flags.end_saved()
+
+
+def train(study: StudySpec, data: Data, folder: Path) -> None:
+    """Trains what other studies start from; nothing is judged."""
+    with _stopped():
+        gather(study, data, folder, stop=_flags.termination_held(), **_how())
+
+
+def _how() -> dict[str, Any]:
+    return {
         "lanes": _flags.lanes(),
         "lane_width": _flags.lane_width(),
         "data_dir": _data.data_dir(),
         "command": _flags.command(),
         "say": _say,
     }
-    stop = _flags.termination_held
+
+
+@contextlib.contextmanager
+def _stopped() -> Iterator[None]:
     try:
-        tuned = tune_study(
-            study, _tuning.requests(study), _tuning.search(), data, folder, stop=stop, **how
-        )
-        run_study(tuned, data, folder, stop=stop(), **how)
+        yield
     except Stopped:
         _flags.end_saved()
 

@@ -144,6 +144,11 @@ def optimizer_spec(learning_rate: float) -> OptimizerSpec:
     return _OPTIMIZERS[name](learning_rate, **given)
 
 
+def named_optimizer(name: str, learning_rate: float) -> OptimizerSpec:
+    """One of those that --optimizer knows, plain."""
+    return _OPTIMIZERS[name](learning_rate)
+
+
 def recipe_spec(budget_steps: int) -> RecipeSpec:
     """What surrounds the optimizer; UsageError for a budget that no schedule can be made of."""
     if not 0 < budget_steps <= MAX_EXAMPLES:

@@ -8,7 +8,7 @@
         --model_kwargs='{"width": 16}' --task=my_repo.data:cells --target=0.7
 
 One cohort a network, every member with its own initial weights and its own order of the data; each
-network against the next larger one, on the clocks steps, examples and FLOPs. --model,
+network against the next larger one, on the clocks steps, examples, FLOPs and seconds. --model,
 --model_kwargs and --match_parameters are given once for all networks, or once for each of them.
 
 All at one shared learning rate: no claim about size in general. --tune=grid searches for one for
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
 
-from experiments import _data, _flags, _study
+from experiments import _clocks, _data, _flags, _study
 from lab.data.arrays import DataArrays
 from lab.data.catalogue import own_set
 from lab.data.own import resolve_task
@@ -103,7 +103,7 @@ def main() -> None:
     ]
     # Late: a mistake in a flag must not cost a download.
     task, data = open_data(task, _data.data_dir())
-    cohorts = _sized(entries, declared, task, data)
+    cohorts = _clocks.budgeted(_sized(entries, declared, task, data), data)
     _study.answer("race", race_study(cohorts, data, sequential), {task: data})
 
 

@@ -6,7 +6,7 @@
 Two cohorts of U-Nets that differ in their width alone learn to find handwritten digits on
 photographs. Every member has its own initial weights and its own order of the data. The time to a
 declared IoU on the whole validation split is compared as two distributions, on the clocks steps,
-examples and FLOPs.
+examples, FLOPs and seconds.
 
 Expect the larger to be first in steps, and the smaller in FLOPs, of which a step of the larger
 takes 1.7 times as many. Both at one shared learning rate: no claim about size in general.
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import _data, _flags, _study
+from experiments import _clocks, _data, _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.models import Signature, match_parameters
@@ -67,12 +67,13 @@ def main() -> None:
     data = load(spec, _data.data_dir())
     models = _models(tuple(counts.values()), data.train.inputs.shape[1:])
     seeds = _flags.seeds(len(counts))
+    cohorts = [
+        dataclasses.replace(declared, name=name, data=spec, model=model, seed=seed)
+        for name, model, seed in zip(counts, models, seeds, strict=True)
+    ]
     study = StudySpec(
         question=QUESTION.format(small=_SMALL.value, large=_LARGE.value),
-        cohorts=tuple(
-            dataclasses.replace(declared, name=name, data=spec, model=model, seed=seed)
-            for name, model, seed in zip(counts, models, seeds, strict=True)
-        ),
+        cohorts=_clocks.budgeted(cohorts, data),
         contrasts=(ContrastSpec(smaller="small", larger="large"),),
         sequential=sequential,
     )

@@ -5,7 +5,8 @@
     scripts/run width_race --dataset=mnist --widths=16,64,256
 
 One cohort a width on a classification set, every member with its own initial weights and its own
-order of the data; each width against the next larger one, on the clocks steps, examples and FLOPs.
+order of the data; each width against the next larger one, on the clocks steps, examples, FLOPs and
+seconds.
 
 Expect wider to be first in steps, and the order to turn in FLOPs, where a wide step costs more. All
 at one shared learning rate: no claim about size in general. --tune=grid searches for one for each,
@@ -16,7 +17,7 @@ import dataclasses
 
 from absl import flags
 
-from experiments import _data, _flags, _study
+from experiments import _clocks, _data, _flags, _study
 from lab.data.loading import load, name_splits
 from lab.errors import UsageError
 from lab.specs import CNNSpec, ContrastSpec, MLPSpec, StudySpec
@@ -60,7 +61,10 @@ def main() -> None:
     )
     # Late: a mistake in a flag must not cost a download.
     spec = name_splits(spec, _data.data_dir())
-    cohorts = tuple(dataclasses.replace(cohort, data=spec) for cohort in declared)
+    data = load(spec, _data.data_dir())
+    cohorts = _clocks.budgeted(
+        [dataclasses.replace(cohort, data=spec) for cohort in declared], data
+    )
     names = [cohort.name for cohort in cohorts]
     study = StudySpec(
         question=f"Do narrower {_ARCHITECTURE.value.upper()}s always converge faster than wider?",
@@ -68,7 +72,7 @@ def main() -> None:
         contrasts=tuple(map(ContrastSpec, names[:-1], names[1:])),
         sequential=sequential,
     )
-    _study.answer("width_race", study, {spec: load(spec, _data.data_dir())})
+    _study.answer("width_race", study, {spec: data})
 
 
 def _widths() -> tuple[int, ...]:

@@ -96,6 +96,7 @@ def race(
     search: SearchSpec = DEFAULT_SEARCH,
     lanes: int | None = None,
     data_dir: str | Path | None = None,
+    seconds: bool = True,
     say: Say = print,
 ) -> Result:
     """Trains `members` of each network and says which converges first; goes on where `out` stands.
@@ -113,6 +114,7 @@ def race(
             for each, about the `optimizer`'s, on members apart.
         search: how many trials of how many members, over which range.
         lanes: members trained at once; None is as many as fit.
+        seconds: a step of one member of each is timed alone, and time counted in seconds too.
         say: prints a line; `lambda *_, **__: None` for silence.
 
     Raises:
@@ -162,6 +164,7 @@ def race(
         data_dir=data_folder,
         command=_command(),
         say=say,
+        seconds=seconds,
     )
     return Result(verdict["answer"], verdict, folder)
 

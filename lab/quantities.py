@@ -23,6 +23,19 @@ def flops(number: float) -> str:
     return f"{number / factor:.3g} {prefix}FLOPs"
 
 
+def seconds(number: float) -> str:
+    """0.00123 as 1.23 ms."""
+    if number >= 1:
+        return f"{number:,.0f} s" if number >= 100 else f"{number:.3g} s"
+    return f"{1e3 * number:.3g} ms" if number >= 1e-3 else f"{1e6 * number:.3g} µs"
+
+
+def size(number: float) -> str:
+    """Bytes: 1.234e6 as 1.23 MB."""
+    factor, prefix = scale(number)
+    return f"{number / factor:.3g} {prefix}B"
+
+
 def in_turn(values: tuple[float, ...]) -> str:
     """One value for all members, or those that they have in turn."""
     told = [f"{value:g}" for value in values]

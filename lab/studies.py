@@ -9,29 +9,32 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from lab.data.arrays import DataArrays
 from lab.records.cohort import CohortRecords
+from lab.records.costs import SoloSeconds
 from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_environment, read_json
-from lab.reports import text
+from lab.reports import costs, text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec
 from lab.training.compilation import operations_are_deterministic
-from lab.training.planning import CohortPlan, has_records, plan_study, with_records
+from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
+from lab.training.resuming import has_records, with_records
 from lab.training.rounding import FRESH, require_same_bits
-from lab.training.runner import Looks, Stop, all_done, run
+from lab.training.runner import Looks, Stop, all_done, memory_explained, run
 from lab.training.sources import load_sources
+from lab.training.timing import time_alone
 from lab.tuning.found import best_of, tuning_found
 from lab.verdicts import document
 from lab.verdicts.judge import StudyVerdict, judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.settings import told_apart
-from lab.words import Outcome
+from lab.words import Clock, Outcome
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 SECONDS_BETWEEN_LINES = 5.0
@@ -52,21 +55,25 @@ def run_study(
     command: str = "",
     say: Say = print,
     stop: Stop | None = None,
+    seconds: bool = True,
 ) -> dict[str, Any]:
     """Declares, trains, judges, reports; the verdict as it stands in `root`/verdict.json.
 
     A folder that holds the same study is gone on with. `lanes` and `lane_width` None mean auto;
     `data_dir` is where the data of an earlier run lie, if a cohort starts from a member of one;
-    `command` is what environment.json says the session was started by.
+    `command` is what environment.json says the session was started by. Without `seconds` no member
+    is timed alone, and a run that begins does not count in them.
 
     Raises:
         UsageError: the study cannot be run here, or the folder holds another.
         lab.training.runner.Stopped: `stop` asked to; training is saved.
     """
+    if not seconds:
+        untimed = tuple(clock for clock in study.clocks if clock is not Clock.SECONDS)
+        study = dataclasses.replace(study, clocks=untimed)
     with RunFolder.open(root, study) as folder:
-        ended = _members(
-            folder, data, lanes, lane_width, data_dir, command, say, stop, introduced=True
-        )
+        how = _How(data, lanes, lane_width, data_dir, command, say, stop)
+        ended = _members(folder, how, introduced=True)
         records = read_records(folder.paths.root)
         folder.write_verdict(document.to_json(_verdict(study, records, folder)))
         page = write_report(folder.paths.root)
@@ -74,6 +81,7 @@ def run_study(
         shown = counted(records, verdict)
         apart = told_apart(study.comparison, shown)[1]
         say("\n" + text.closing(apart, verdict, text.incomplete_line(study, shown)))
+        say("\n" + costs.text(read_environment(folder.paths)))
         say("\n" + "\n".join(throughput_lines(ended)))
         say(f"\nReport: {page}")
         return verdict
@@ -106,41 +114,49 @@ def gather(
 ) -> dict[str, CohortRecords]:
     """Declares and trains, as `run_study` does, but judges nothing; the records of every cohort."""
     with RunFolder.open(root, study) as folder:
-        _members(folder, data, lanes, lane_width, data_dir, command, say, stop, introduced=False)
+        how = _How(data, lanes, lane_width, data_dir, command, say, stop)
+        _members(folder, how, introduced=False)
         return read_records(folder.paths.root)
 
 
-def _members(
-    folder: RunFolder,
-    data: Mapping[AnyDataSpec, DataArrays],
-    lanes: int | None,
-    lane_width: int | None,
-    data_dir: Path | None,
-    command: str,
-    say: Say,
-    stop: Stop | None,
-    *,
-    introduced: bool,
-) -> tuple[CohortProgress, ...]:
-    """Trains all that the folder lacks; how this session went. `introduced` by what is declared."""
-    study = folder.study
+class _How(NamedTuple):
+    """How a session trains, and to whom it talks."""
+
+    data: Mapping[AnyDataSpec, DataArrays]
+    lanes: int | None
+    lane_width: int | None
+    data_dir: Path | None
+    command: str
+    say: Say
+    stop: Stop | None
+
+
+def _members(folder: RunFolder, how: _How, *, introduced: bool) -> tuple[CohortProgress, ...]:
+    """Trains all that the folder lacks; how this session went. `introduced` by what is declared.
+
+    What is introduced is also timed, if it is judged in seconds.
+    """
+    study, say = folder.study, how.say
     known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
     before = with_records(folder.paths, known.get("cohorts", {}))
-    sources = load_sources(study, folder.paths, before, data_dir)
-    plans = plan_study(study, data, lanes, lane_width, before, sources)
+    sources = load_sources(study, folder.paths, before, how.data_dir)
+    plans = plan_study(study, how.data, how.lanes, how.lane_width, before, sources)
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
-    if not finished:
-        fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
-        if not fresh:
-            require_same_bits(known)
-        folder.write_environment(_session(plans, command) | {FRESH: fresh})
+    fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
+    if not finished and not fresh:
+        require_same_bits(known)
     if introduced:
         say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
         say("\n".join(map(layout_line, plans)))
+    if not finished:
+        measured = introduced and Clock.SECONDS in study.clocks
+        plans = _timed(plans, how.data, {} if fresh else known.get("cohorts", {}), measured, say)
+        folder.write_environment(_session(plans, how.command) | {FRESH: fresh})
+    if introduced:
         say(f"\nRun folder {folder.paths.root}; compiling...")
     if finished:
         return ()
-    ended = _train(study, plans, data, folder, say, stop)
+    ended = _train(study, plans, how.data, folder, say, how.stop)
     folder.amend_environment(throughput(ended))
     return ended
 
@@ -190,6 +206,26 @@ def _session(plans: Sequence[CohortPlan], command: str) -> dict[str, Any]:
     }
 
 
+def _timed(
+    plans: Sequence[CohortPlan],
+    data: Mapping[AnyDataSpec, DataArrays],
+    before: Mapping[str, Mapping[str, Any]],
+    measured: bool,
+    say: Say,
+) -> tuple[CohortPlan, ...]:
+    """With solo seconds: those that the run has, or if wanted all cohorts' taken now, in turn."""
+    known = [before.get(plan.cohort.name, {}).get("solo_seconds") for plan in plans]
+    solos = [SoloSeconds.of_facts(one) for one in known]
+    if measured and not any(known):
+        say("\nTiming one member of each alone, before the others keep the machine busy...")
+        with memory_explained():
+            solos = list(time_alone(plans, data))
+    return tuple(
+        dataclasses.replace(plan, solo_seconds=solo)
+        for plan, solo in zip(plans, solos, strict=True)
+    )
+
+
 def layout_line(plan: CohortPlan) -> str:
     """How a cohort's lanes stand."""
     layout, devices = plan.layout, len(plan.devices)
@@ -208,6 +244,10 @@ def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
             "useful_fraction": cohort.useful_fraction,
             "member_steps_per_second": cohort.member_steps_per_second,
             "data_wait_fraction": cohort.data_seconds / cohort.seconds,
+            "members_ended": cohort.ended_here,
+            "device_seconds": cohort.device_seconds,
+            "compile_seconds": cohort.compile_seconds,
+            "compile_device_seconds": cohort.devices * cohort.compile_seconds,
         }
         for cohort in ended
         if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None

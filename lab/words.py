@@ -93,6 +93,8 @@ class Clock(enum.Enum):
     STEPS = "steps"
     EXAMPLES = "examples"
     FLOPS = "flops"
+    SECONDS = "seconds"
+    """Of a member that trains alone on one device, without compilation."""
 
     @property
     def label(self) -> str:

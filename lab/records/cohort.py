@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from lab.records.costs import SoloSeconds
 from lab.specs import CohortSpec, ImportedSpec, NamedMetric
 from lab.words import Factor, Metric, Outcome
 
@@ -35,7 +36,7 @@ class CohortRecords:
     evaluation. `outcome[i]` speaks of the hardest threshold. `planned` members were to be counted.
     `seed_ids` are the levels of what chance entered by [N]: members with one id had the same;
     without them every member had its own. Of cohorts trained elsewhere size and cost may be
-    unknown.
+    unknown, as are the seconds of a step where they were not measured.
     """
 
     spec: CohortSpec | ImportedSpec
@@ -49,6 +50,7 @@ class CohortRecords:
     reached: npt.NDArray[np.bool_]
     ended: npt.NDArray[np.int64]
     curves: Curves
+    solo_seconds: SoloSeconds | None = None
 
     @property
     def complete(self) -> bool:

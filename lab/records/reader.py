@@ -1,5 +1,6 @@
 """The run folder, from the side of the one who reads it: nothing is written, nothing locked."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords, Curves
+from lab.records.costs import SoloSeconds
 from lab.records.parts import RecordConflict, read_parts, same_rows
 from lab.records.paths import RunPaths
 from lab.records.schema import MEMBERS, SEED_COLUMNS, curves_schema
@@ -46,9 +48,11 @@ def read_cohort(root: str | Path, name: str) -> CohortRecords:
     curves = _once(
         read_parts(folder, "curves", curves_schema(spec.metrics)), ("member", "evaluation"), folder
     )
-    return cohort_records(
+    records = cohort_records(
         spec, int(costs["parameters"]), float(costs["flops_per_step"]), members, curves
     )
+    solo = SoloSeconds.of_facts(costs.get("solo_seconds"))
+    return dataclasses.replace(records, solo_seconds=solo)
 
 
 def read_records(root: str | Path) -> dict[str, CohortRecords]:

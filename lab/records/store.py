@@ -1,5 +1,6 @@
 """The run folder, from the side of the one who writes it."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from lab.records.lock import take_lock
 from lab.records.parts import RecordConflict, part_path, write_part
 from lab.records.paths import RunPaths
 from lab.specs import StudySpec
+from lab.words import Clock
 
 ENVIRONMENT_SCHEMA = 1
 _MOST_DIFFERENCES = 3
@@ -32,8 +34,9 @@ class RunFolder:
     def open(cls, path: str | Path, study: StudySpec) -> Self:
         """Makes the folder, or goes on with one that holds the same study.
 
-        UsageError for a folder that holds another study (it names what differs) or anything else,
-        that cannot be written, or that another process writes.
+        `study` of the folder is the one that it holds: whether seconds are counted is settled when
+        a run begins, and no other study. UsageError for a folder that holds another study (it names
+        what differs) or anything else, that cannot be written, or that another process writes.
         """
         paths = RunPaths(Path(path))
         for cohort in study.cohorts:
@@ -50,7 +53,7 @@ class RunFolder:
             for folder in (paths.root, *paths.root.glob("cohorts/*"), paths.figures, paths.tables):
                 remove_leftovers(folder)
             if paths.study.exists():
-                _require_same_study(paths.study, study)
+                study = _same_study(paths.study, study)
             else:
                 write_whole(paths.study, study.to_json())
         except BaseException:
@@ -163,10 +166,12 @@ def _require_free_or_run(paths: RunPaths, tuned: bool) -> None:
         )
 
 
-def _require_same_study(path: Path, asked: StudySpec) -> None:
+def _same_study(path: Path, asked: StudySpec) -> StudySpec:
+    """The study there, which may count seconds where what is asked does not, and may not."""
     there = read_study_file(path)
+    asked = dataclasses.replace(asked, clocks=_clocks(asked, Clock.SECONDS in there.clocks))
     if there == asked:
-        return
+        return there
     found = list(_differences("", json.loads(there.to_json()), json.loads(asked.to_json())))
     shown = "; ".join(found[:_MOST_DIFFERENCES])
     more = f"; and {len(found) - _MOST_DIFFERENCES} more" if len(found) > _MOST_DIFFERENCES else ""
@@ -174,6 +179,13 @@ def _require_same_study(path: Path, asked: StudySpec) -> None:
         f"{path.parent} holds another study: {shown}{more}: pass another --out, or the same flags "
         "as before"
     )
+
+
+def _clocks(study: StudySpec, seconds: bool) -> tuple[Clock, ...]:
+    others = tuple(clock for clock in study.clocks if clock is not Clock.SECONDS)
+    if not seconds:
+        return others
+    return study.clocks if Clock.SECONDS in study.clocks else (*others, Clock.SECONDS)
 
 
 def read_study_file(path: Path) -> StudySpec:

@@ -78,10 +78,11 @@ def incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Capt
         if spec.target.sustain == 1
         else f" and stayed there for {spec.target.sustain} evaluations in a row"
     )
-    flops = (
-        " The right panel asks the same with the cost of a step counted in: a larger network "
-        "spends more arithmetic on each step, so its curve stretches to the right."
-        if Clock.FLOPS in clocks and len(clocks) > 1
+    costly = [clock.label for clock in clocks if clock in (Clock.FLOPS, Clock.SECONDS)]
+    costs = (
+        f" Counted in {joined(costly)}, the same with the cost of a step: a larger network spends "
+        "more on each step, so its curve stretches to the right."
+        if costly and len(clocks) > 1
         else ""
     )
     caption = (
@@ -91,7 +92,7 @@ def incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Capt
         "is faster early and the other late. Members that never get there, diverged ones among "
         "them, stay in the count, so a curve may end below 100%. Shaded: where the true share "
         "plausibly lies at each single time (95%, Wilson); the wider, the less is known. In the "
-        f"language of survival analysis this is 1 minus the Kaplan–Meier curve.{flops}"
+        f"language of survival analysis this is 1 minus the Kaplan–Meier curve.{costs}"
     )
     ends = joined(
         [f"{one.reached[:, -1].sum()} of {len(one.member)} {one.spec.name}" for one in cohorts]

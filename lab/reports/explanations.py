@@ -17,7 +17,9 @@ _CLOCKS = {
     "on this clock is rounded up to its evaluation, and the stretch between two evaluations "
     "differs between the networks: the interval of the win probability (smaller first) allows for "
     "that, the time ratio does not",
-    "seconds": "seconds are those of a member trained alone on this machine",
+    "seconds": "seconds are those of a member that has one device of the machine to itself, "
+    "without evaluation and compilation: how long one would wait for it, not what it costs in the "
+    "ensemble. They were measured, and a verdict must hold at both ends of what they may be",
 }
 _WIN = (
     "smaller first",
@@ -78,6 +80,10 @@ MODIFIERS = {
     "one stops; the estimate, taken where one stopped, leans outward.",
     "planned looks": "Members were added until this was clear, at looks fixed beforehand; the "
     "intervals allow for that. The estimate, taken where one stopped, leans outward.",
+    "seconds too uncertain": "At one end of what a step may take the verdict is another. Time the "
+    "steps again on an idle machine; more members would not help.",
+    "seconds only": "Neither steps nor FLOPs name this direction: it is a property of the machine "
+    "and the program.",
     "a check of the members failed": "Members of one of the two cohorts are not what they should "
     "be; the warning says what was found. Do not rely on this verdict before knowing why.",
     "incomplete": "Not all members have ended.",

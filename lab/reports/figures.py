@@ -28,7 +28,7 @@ from lab.reports.curves import (
 from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
 from lab.specs import CohortSpec
-from lab.verdicts.clocks import clock_times, cost_per_step
+from lab.verdicts.clocks import clock_times, cost_per_step, is_known
 from lab.words import Clock, Rule
 
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
@@ -76,7 +76,11 @@ def draw_all(records: Mapping[str, CohortRecords], clocks: Sequence[Clock]) -> t
 
 def draw_incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Picture:
     """Share of members that reached the target by a time: a row a threshold, a column a clock."""
-    shown: list[Clock] = [one for one in clocks if one is not Clock.EXAMPLES]
+    shown: list[Clock] = [
+        clock
+        for clock in clocks
+        if clock is not Clock.EXAMPLES and all(is_known(one, clock) for one in cohorts)
+    ]
     shown = shown or [Clock.STEPS]
     thresholds = cohorts[0].spec.target.thresholds
     with canvas(len(thresholds), len(shown), 3.3) as (figure, axes):
@@ -142,7 +146,7 @@ def _incidence_panel(
 ) -> None:
     ends = [float(clock_times(one, clock).budget) for one in cohorts]
     budget = max(one.spec.budget_steps * float(cost_per_step(one, clock)) for one in cohorts)
-    factor, prefix = scale(budget) if clock is Clock.FLOPS else (1.0, "")
+    factor, unit = _unit(clock, budget)
     hues = colours(len(cohorts))
     for records, hue in zip(cohorts, hues, strict=True):
         curve = share_reached(records, threshold)
@@ -151,7 +155,7 @@ def _incidence_panel(
         panel.fill_between(x, curve.lower, curve.upper, step="post", color=hue, alpha=0.16, lw=0)
         panel.step(x, curve.share, where="post", color=hue, lw=2)
         panel.plot(x[-1:], curve.share[-1:], "|", color=hue, ms=9, mew=2)
-    panel.set(xlim=(0, budget / factor), ylim=(-0.02, 1.02), xlabel=_unit(clock, prefix))
+    panel.set(xlim=(0, budget / factor), ylim=(-0.02, 1.02), xlabel=unit)
     panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     if len(set(ends)) == 1 or len(cohorts) == 2:
         _mark_horizon(panel, min(ends) / factor)
@@ -159,23 +163,31 @@ def _incidence_panel(
         _label_ends(panel, cohorts, threshold, hues)
 
 
-def _unit(clock: Clock, prefix: str) -> str:
-    return {
-        Clock.STEPS: "training steps of a member",
-        Clock.EXAMPLES: "examples a member has seen",
-        Clock.FLOPS: f"{prefix}FLOPs a member has spent",
-    }[clock]
+def _unit(clock: Clock, largest: float) -> tuple[float, str]:
+    """What numbers up to `largest` are divided by, and what they are then called."""
+    match clock:
+        case Clock.STEPS:
+            return 1.0, "training steps of a member"
+        case Clock.EXAMPLES:
+            return 1.0, "examples a member has seen"
+        case Clock.FLOPS:
+            factor, prefix = scale(largest)
+            return factor, f"{prefix}FLOPs a member has spent"
+        case Clock.SECONDS:
+            factor, name = (1.0, "seconds") if largest >= 1 else (1e-3, "milliseconds")
+            return factor, f"{name} of a member alone"
 
 
 def _mark_horizon(panel: Axes, at: float) -> None:
     panel.axvline(at, color=FAINT, lw=1, ls=(0, (4, 3)))
+    early = at < 0.4 * panel.get_xlim()[1]  # There the words would leave the panel.
     panel.annotate(
         "compared up to here",
         (at, 1.0),
         xycoords=panel.get_xaxis_transform(),
         xytext=(0, 2),
         textcoords="offset points",
-        ha="right",
+        ha="left" if early else "right",
         va="bottom",
         fontsize=8.5,
         color=FAINT,
@@ -217,6 +229,7 @@ def _apart(heights: Sequence[float]) -> list[float]:
 
 def _fan_panel(panel: Axes, cohorts: Sequence[CohortRecords], index: int) -> None:
     records, hue = cohorts[index], colours(len(cohorts))[index]
+    longest = max(one.spec.budget_steps for one in cohorts)
     grid = np.array(records.spec.grid)
     drawn = fan(records)
     x = grid[drawn.evaluation - 1]
@@ -231,19 +244,19 @@ def _fan_panel(panel: Axes, cohorts: Sequence[CohortRecords], index: int) -> Non
         panel.plot(grid, raw_NxE[row], color=hue, lw=0.7, alpha=0.75)
     panel.plot(x, drawn.level[2], color=hue, lw=2.4)
     if records.spec.target.rule is Rule.THRESHOLD:  # A tolerance is no level.
-        _mark_targets(panel, records)
+        _mark_targets(panel, records, longest)
     panel.set_title(captions.sized(records), loc="left", color=hue, weight="bold")
-    panel.set(xlim=(0, records.spec.budget_steps), xlabel="training steps of a member")
+    panel.set(xlim=(0, longest), xlabel="training steps of a member")
 
 
-def _mark_targets(panel: Axes, records: CohortRecords) -> None:
+def _mark_targets(panel: Axes, records: CohortRecords, longest: int) -> None:
     spec = records.spec
     for threshold in spec.target.thresholds:
         panel.axhline(threshold, color=INK, lw=1, ls=(0, (5, 3)))
     median = median_evaluation(records).estimate
     if median is not None:
         step = spec.grid[int(median) - 1]
-        late = step > 0.7 * spec.budget_steps
+        late = step > 0.7 * longest
         panel.plot([step], [spec.target.thresholds[-1]], "o", color=INK, ms=5, zorder=5)
         panel.annotate(
             f"half by {count(step)}",

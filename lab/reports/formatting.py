@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lab.quantities import flops, percent
+from lab.quantities import percent
 from lab.statistics.quantiles import QuantileTime
+from lab.verdicts.language import amount as on_clock
 from lab.words import Clock
 
 NONE = "–"
@@ -17,9 +18,12 @@ def count(number: float | None) -> str:
 
 def amount(number: float | None, clock: str) -> str:
     """A time on a clock, with its unit."""
-    if number is None:
-        return NONE
-    return flops(number) if clock == Clock.FLOPS.value else f"{number:,.0f} {clock}"
+    return NONE if number is None else on_clock(number, Clock(clock))
+
+
+def told(number: float | None, words: Callable[[float], str]) -> str:
+    """A number in words; a dash for None."""
+    return NONE if number is None else words(number)
 
 
 def ratio(estimate: Mapping[str, Any] | None, sparse: bool = False) -> str:

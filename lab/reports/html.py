@@ -11,6 +11,7 @@ import jinja2
 import markupsafe
 
 from lab.reports import captions, text, tuning_text
+from lab.reports.costs import cohort_costs, costs_table, reading
 from lab.reports.explanations import glossary, limits
 from lab.reports.picture import Picture
 from lab.reports.tables import Document, Records, Table, cohort_table, contrast_table, pairs
@@ -61,6 +62,8 @@ def render(
         tuning=tuning_text.table(document) if document.get("tuning") else None,
         tuning_explained=tuning_text.explained(document),
         glossary=glossary(document["contrasts"]),
+        costs=costs_table(cohort_costs(environment)),
+        costs_reading=reading(cohort_costs(environment)),
         pictures=[{**_plain(one), "source": _data_uri(one.svg)} for one in pictures],
         plan=_plan(study, environment.get("cohorts", {})),
         command=_command(sessions[-1].get("command")),

@@ -8,7 +8,7 @@ from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
 from lab.records.store import read_environment, read_json
-from lab.reports import figures, html, tables, text, tuning_figure, tuning_text
+from lab.reports import costs, figures, html, tables, text, tuning_figure, tuning_text
 from lab.reports.tables import Document
 from lab.verdicts.settings import told_apart
 
@@ -29,6 +29,7 @@ def write_report(root: str | Path) -> Path:
         write_whole(paths.figures / f"{picture.name}.png", picture.png)
     write_whole(paths.tables / "cohorts.csv", tables.cohorts_csv(document))
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(document))
+    write_whole(paths.tables / "costs.csv", costs.costs_csv(costs.cohort_costs(environment)))
     if document.get("tuning"):
         write_whole(paths.tables / "tuning.csv", tuning_text.tuning_csv(document))
     write_whole(

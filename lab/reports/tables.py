@@ -134,7 +134,7 @@ def _median(records: CohortRecords) -> str:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows under a header, as a file."""
+    """Rows under a header, lines ended by a newline alone."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

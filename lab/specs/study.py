@@ -119,13 +119,12 @@ class StudySpec:
 
 
 def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
-    """A contrast compares times to one target on one grid (STATISTICS, section 0)."""
+    """A contrast compares times to one target on one grid, as far as both cohorts are followed."""
     for field in (
         "data",
         "target",
         "eval_every",
         "batch_size",
-        "budget_steps",
         "divergence_factor",
         "precision",
         "seeds",

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import scipy.special
 
+from lab.statistics.intervals import Floats, Interval
 from lab.statistics.times import ClockTimes, Times
 
 
@@ -43,10 +44,8 @@ def quantile_time(times: Times, quantile: float, level: float) -> QuantileTime:
     The ends are the order statistics whose ranks leave at most (1 - level)/2 in each tail of
     Binomial(N, quantile); conservative with ties (David and Nagaraja 2003, section 7.1).
     """
-    members, tail = times.members, (1 - level) / 2
-    ranks = np.arange(members + 1)
-    low = int(np.count_nonzero(scipy.special.bdtr(ranks, members, quantile) <= tail))
-    high = int(np.count_nonzero(scipy.special.bdtrc(ranks, members, quantile) > tail)) + 1
+    members = times.members
+    low, high = _ranks(members, quantile, level)
     # Where N * quantile is a whole number, rounding must not push it to the next rank.
     middle = max(math.ceil(members * quantile - 1e-9), 1)
     return QuantileTime(
@@ -56,6 +55,26 @@ def quantile_time(times: Times, quantile: float, level: float) -> QuantileTime:
         upper=_order_statistic(times, high),
         level=level,
     )
+
+
+def _ranks(members: int, quantile: float, level: float) -> tuple[int, int]:
+    """Of the order statistics at the interval's ends; 0 and members + 1 where there is none."""
+    ranks, tail = np.arange(members + 1), (1 - level) / 2
+    low = int(np.count_nonzero(scipy.special.bdtr(ranks, members, quantile) <= tail))
+    high = int(np.count_nonzero(scipy.special.bdtrc(ranks, members, quantile) > tail)) + 1
+    return low, high
+
+
+def median_of(values: Floats, level: float) -> Interval:
+    """The median of independent measurements [N], with the same interval.
+
+    ValueError where so few of them have none of that level.
+    """
+    low, high = _ranks(len(values), 0.5, level)
+    if low == 0:
+        raise ValueError(f"{len(values)} measurements have no interval of level {level}")
+    ordered = np.sort(values)
+    return Interval.of(np.median(values), ordered[low - 1], ordered[high - 1], level)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

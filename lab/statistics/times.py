@@ -45,6 +45,11 @@ class Times:
             last=last,
         )
 
+    def until(self, last: int) -> Self:
+        """The same members followed no further than that evaluation."""
+        reached = self.reached & (self.evaluation <= last)
+        return dataclasses.replace(self, reached=reached, last=last)
+
     @property
     def members(self) -> int:
         """N."""

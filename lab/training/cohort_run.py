@@ -1,6 +1,7 @@
 """One cohort under way: lanes on the device, and traces that are not yet read."""
 
 import collections
+import time
 from typing import Any
 
 import jax
@@ -54,7 +55,9 @@ class CohortRun:
             self._feed = Feed(plan.cohort, source, data, steps, plan.devices)
             self._data = self._feed.at(0)
             ahead = 2 * _bytes(self._data.train)
+        started = time.monotonic()
         compiled = self._program.compile(self._data)
+        tally.compile_seconds = time.monotonic() - started
         held = _bytes(self._data)
         self.need = Need(plan.cohort, plan.layout, plan.devices, compiled.memory, held, ahead)
         self._advance = compiled.advance

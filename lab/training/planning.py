@@ -11,18 +11,18 @@ import jax.numpy as jnp
 
 from lab.costs import step_cost
 from lab.data.arrays import DataArrays
-from lab.errors import UsageError
 from lab.models import count_parameters
 from lab.models.weights import Weights
 from lab.ops import Form, Operation, chosen_here, recorded
-from lab.records.paths import RunPaths
-from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec, StudySpec
+from lab.records.costs import SoloSeconds
+from lab.specs import AnyDataSpec, CohortSpec, StudySpec
 from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
 from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
 from lab.training.problem import make_problem
 from lab.training.resident import chunk_shapes
+from lab.training.resuming import require_as_before, require_source_as_before
 from lab.training.streaming import most_evaluations
 from lab.training.tuning import choose_layout
 from lab.training.weights import digest
@@ -36,19 +36,6 @@ LONG_DISPATCH = 30.0
 PARTS = 1000
 """Dispatches that a cohort may take, where LONG_DISPATCH allows."""
 ROWS_PER_PART = 1_000_000
-FACTS = frozenset(
-    (
-        "flops_per_step",
-        "lanes",
-        "lane_width",
-        "lane_width_chosen",
-        "evaluations_per_dispatch",
-        "operations",
-        "compiler_options",
-        "data_digest",
-    )
-)
-"""What a run goes on with."""
 NO_SOURCES: Mapping[str, Weights] = {}
 
 
@@ -68,6 +55,9 @@ class CohortPlan:
     flops_per_step: float
     data_digest: str
     source_digest: str | None = None  # of the trained weights that members start from
+    moved_bytes_per_step: float | None = None  # unknown of runs that began before these were kept
+    state_bytes: int | None = None
+    solo_seconds: SoloSeconds | None = None  # once it is timed
 
     def facts(self) -> dict[str, Any]:
         """What environment.json keeps of the plan, and `plan_study` takes back on resuming."""
@@ -82,7 +72,15 @@ class CohortPlan:
             "operations": dict(self.operations),
             "compiler_options": dict(self.compiler_options),
             "data_digest": self.data_digest,
-            **({} if self.source_digest is None else {"source_digest": self.source_digest}),
+            **{name: value for name, value in self._known_or_not().items() if value is not None},
+        }
+
+    def _known_or_not(self) -> dict[str, Any]:
+        return {
+            "source_digest": self.source_digest,
+            "moved_bytes_per_step": self.moved_bytes_per_step,
+            "state_bytes": self.state_bytes,
+            "solo_seconds": None if self.solo_seconds is None else self.solo_seconds.facts(),
         }
 
 
@@ -105,8 +103,8 @@ def plan_study(
     digests = {spec: _data_digest(arrays) for spec, arrays in data.items()}
     for cohort in study.cohorts:
         if cohort.name in before:
-            _require_as_before(cohort, digests[cohort.data], lanes, width, before[cohort.name])
-            _require_source_as_before(cohort, sources.get(cohort.name), before[cohort.name])
+            require_as_before(cohort, digests[cohort.data], lanes, width, before[cohort.name])
+            require_source_as_before(cohort, sources.get(cohort.name), before[cohort.name])
     return tuple(
         _plan_cohort(
             cohort,
@@ -125,24 +123,6 @@ def plan_study(
         )
         for cohort in study.cohorts
     )
-
-
-def with_records(
-    paths: RunPaths, cohorts: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """Those of the cohorts in environment.json whose facts bind: training left something of them.
-
-    A start that failed before, for want of memory say, may be made again with other lanes.
-    """
-    return {name: facts for name, facts in cohorts.items() if has_records(paths, name)}
-
-
-def has_records(paths: RunPaths, cohort: str) -> bool:
-    """Whether the cohort has a part file or a checkpoint."""
-    folder, checkpoints = paths.cohort(cohort), paths.checkpoints(cohort)
-    parts = (part for kind in ("members", "curves") for part in folder.glob(f"{kind}-*"))
-    saved = (entry for entry in checkpoints.glob("*") if entry.name.isdecimal())
-    return any(parts) or any(saved)
 
 
 def _first_facts(
@@ -184,6 +164,8 @@ def _first_facts(
         evaluations = min(evaluations, most_evaluations(cohort, data.train))
     return {
         "flops_per_step": cost.flops,
+        "moved_bytes_per_step": cost.moved_bytes,
+        "state_bytes": cost.state_bytes,
         "lanes": layout.lanes,
         "lane_width": layout.width,
         "lane_width_chosen": choice.reason.value,
@@ -216,7 +198,16 @@ def _plan_cohort(
         flops_per_step=facts["flops_per_step"],
         data_digest=data_digest,
         source_digest=None if source is None else digest(source),
+        moved_bytes_per_step=facts.get("moved_bytes_per_step"),
+        state_bytes=facts.get("state_bytes"),
+        solo_seconds=SoloSeconds.of_facts(facts.get("solo_seconds")),
     )
+
+
+def guessed_seconds(flops_per_step: float) -> float:
+    """About what a step takes on one device."""
+    speed = FLOPS_PER_SECOND.get(jax.default_backend(), FLOPS_ELSEWHERE)
+    return max(flops_per_step, 1.0) / speed
 
 
 def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: float) -> int:
@@ -225,62 +216,12 @@ def evaluations_per_dispatch(cohort: CohortSpec, lanes: int, flops_per_step: flo
     About SHORT_DISPATCH seconds; more, up to LONG_DISPATCH, where the cohort would else write more
     than PARTS; and no more than the host holds with ease.
     """
-    speed = FLOPS_PER_SECOND.get(jax.default_backend(), FLOPS_ELSEWHERE)
-    seconds = lanes * cohort.eval_every * max(flops_per_step, 1.0) / speed
+    seconds = lanes * cohort.eval_every * guessed_seconds(flops_per_step)
     rounds = math.ceil(cohort.members / lanes) * cohort.evaluations
     bounded = math.ceil(rounds / PARTS)
     asked = max(SHORT_DISPATCH / seconds, min(bounded, LONG_DISPATCH / seconds))
     most = min(max(cohort.evaluations, bounded), ROWS_PER_PART // lanes)
     return max(1, round(min(asked, most)))
-
-
-def _require_as_before(
-    cohort: CohortSpec,
-    data_digest: str,
-    lanes: int | None,
-    width: int | None,
-    before: Mapping[str, Any],
-) -> None:
-    name = cohort.name
-    missing = FACTS - before.keys()
-    if missing:
-        raise UsageError(
-            f"environment.json lacks {', '.join(sorted(missing))} of cohort {name!r}, so this run "
-            "cannot be gone on with: pass another --out"
-        )
-    if before["data_digest"] != data_digest:
-        raise UsageError(_other_data(cohort.data))
-    for asked, there, flag, said in (
-        (lanes, before["lanes"], "lanes", "lanes"),
-        (width, before["lane_width"], "lane_width", "lanes in a block"),
-    ):
-        if asked is not None and asked != there:
-            raise UsageError(
-                f"cohort {name!r} began with {there} {said}, and {asked} were asked: pass "
-                f"--{flag}={there}, or another --out"
-            )
-
-
-def _other_data(data: AnyDataSpec) -> str:
-    remedy = (
-        "let that function give the same arrays again"
-        if isinstance(data, OwnTaskSpec)
-        else "pass the --data_dir that holds them"
-    )
-    return (
-        f"the data of {data.name} are not those that this run began with: {remedy}, or pass "
-        "another --out"
-    )
-
-
-def _require_source_as_before(
-    cohort: CohortSpec, source: Weights | None, before: Mapping[str, Any]
-) -> None:
-    if source is not None and before.get("source_digest") != digest(source):
-        raise UsageError(
-            f"the trained weights that cohort {cohort.name!r} starts from are not those it began "
-            "with: restore them, or pass another --out"
-        )
 
 
 def _data_digest(data: DataArrays) -> str:

@@ -28,6 +28,9 @@ class CohortProgress:
     lane_evaluations: int
     seconds: float
     data_seconds: float  # of these: what the devices waited for data that are streamed
+    compile_seconds: float
+    devices: int
+    ended_here: int  # members that ended in this session
     budget_evaluations: int
     eval_every: int
 
@@ -50,6 +53,11 @@ class CohortProgress:
     def member_steps_per_second(self) -> float | None:
         """Member-steps that count over the seconds they took; None when nothing ran."""
         return self.evaluations * self.eval_every / self.seconds if self.seconds else None
+
+    @property
+    def device_seconds(self) -> float:
+        """Of all its devices, in this session, without compilation."""
+        return self.devices * self.seconds
 
     @property
     def seconds_left(self) -> float | None:
@@ -77,10 +85,11 @@ class Tally:
     Of N members it holds a byte each, and a few numbers.
     """
 
-    def __init__(self, cohort: CohortSpec, layout: Layout) -> None:
+    def __init__(self, cohort: CohortSpec, layout: Layout, devices: int = 1) -> None:
         """Nothing has run."""
         self._cohort = cohort
         self._layout = layout
+        self._devices = devices
         self._seen_N = np.zeros(cohort.members, np.bool_)
         self._ended: collections.Counter[Outcome] = collections.Counter()
         self._running = 0
@@ -88,13 +97,16 @@ class Tally:
         self._evaluations_before = 0
         self._lane_evaluations = 0
         self._seconds = 0.0
+        self._recalled = 0
         self.data_seconds = 0.0
+        self.compile_seconds = 0.0
 
     def recall(
         self, member: np.ndarray, outcomes: Sequence[Outcome], evaluations: np.ndarray
     ) -> None:
         """Members that ended in an earlier session, and the evaluations each took."""
         self._count(member, outcomes)
+        self._recalled = sum(self._ended.values())
         self._evaluations_before += int(evaluations.sum())
 
     def add(
@@ -135,6 +147,9 @@ class Tally:
             lane_evaluations=self._lane_evaluations,
             seconds=self._seconds,
             data_seconds=self.data_seconds,
+            compile_seconds=self.compile_seconds,
+            devices=self._devices,
+            ended_here=sum(self._ended.values()) - self._recalled,
             budget_evaluations=self._cohort.evaluations,
             eval_every=self._cohort.eval_every,
         )

@@ -67,7 +67,7 @@ def run(
     tallies = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
     open_plans = [plan for plan in plans if not tallies[plan.cohort.name].progress.done]
     residents = _residents(open_plans, data)
-    with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
+    with memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
         runs = list(
             pool.map(
                 lambda plan: CohortRun(
@@ -86,10 +86,10 @@ def run(
         return tuple(tallies[plan.cohort.name].progress for plan in plans)
 
     try:
-        with _memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
+        with memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
             list(pool.map(lambda cohort_run: cohort_run.start(warn), runs))
         watch(progress())
-        with _memory_explained(), stop or contextlib.nullcontext(lambda: False) as asked:
+        with memory_explained(), stop or contextlib.nullcontext(lambda: False) as asked:
             try:
                 settled = _Settled(looks, list(tallies.values()))
                 _take_turns(runs, checkpoint_seconds, asked, settled, lambda: watch(progress()))
@@ -130,7 +130,8 @@ def _residents(
 
 
 @contextlib.contextmanager
-def _memory_explained() -> Iterator[None]:
+def memory_explained() -> Iterator[None]:
+    """UsageError where a device has too little."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -188,7 +189,7 @@ def _waited(
 
 def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
     """What earlier sessions recorded."""
-    tally = Tally(plan.cohort, plan.layout)
+    tally = Tally(plan.cohort, plan.layout, len(plan.devices))
     for part in each_part(folder.paths.cohort(plan.cohort.name), "members", MEMBERS):
         tally.recall(
             part["member"].to_numpy(),

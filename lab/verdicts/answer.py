@@ -1,7 +1,8 @@
 """The study's answer in one sentence.
 
-Declared beforehand as the answer: the hardest target, in steps; FLOPs are told besides, since
-"faster" may mean either. Where steps are not asked for, the study's first clock takes their place.
+Declared beforehand as the answer: the hardest target, in steps; FLOPs and seconds are told besides,
+since "faster" may mean any. Where steps are not asked for, the study's first clock takes their
+place.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
+_BESIDE = (Clock.FLOPS, Clock.SECONDS)
 _OPENINGS = {
     Verdict.SMALLER_FASTER: "Yes for this pair, which proves nothing about other pairs",
     Verdict.LARGER_FASTER: "Not always",
@@ -41,7 +43,7 @@ def answer(findings: Sequence[Finding]) -> str:
         return "No answer: the study declares no contrast."
     main = Clock.STEPS if any(one.clock is Clock.STEPS for one in findings) else findings[0].clock
     chosen = _hardest(findings, main)
-    beside = _hardest(findings, Clock.FLOPS) if main is not Clock.FLOPS else []
+    beside = [_hardest(findings, clock) for clock in _BESIDE if clock is not main]
     told = _of_one(chosen[0], beside) if len(chosen) == 1 else _of_many(chosen, beside)
     warnings = dict.fromkeys(fault for one in chosen for fault in one.warnings)
     return " ".join([*language.warning(warnings), told])
@@ -57,38 +59,43 @@ def _hardest(findings: Sequence[Finding], clock: Clock) -> list[Finding]:
     return list(by_contrast.values())
 
 
-def _of_one(finding: Finding, beside: Sequence[Finding]) -> str:
+def _of_one(finding: Finding, beside: Sequence[Sequence[Finding]]) -> str:
     parts = [f"in {finding.clock.label}, {language.headline(finding)}"]
     if Modifier.INCOMPLETE in finding.decision.modifiers:
         return f"Not settled: {parts[0]}."
-    parts += [_in_flops(other, finding) for other in beside]
+    parts += [_on_another(other, finding) for others in beside for other in others]
     if finding.decision.verdict is Verdict.LARGER_FASTER:
         parts += ["so a smaller net that converges later is no sign of a fault by itself"]
     parts += [*incomplete([finding]), f"measured {claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
 
-def _in_flops(other: Finding, finding: Finding) -> str:
+def _on_another(other: Finding, finding: Finding) -> str:
     verdict = other.decision.verdict
     directed = verdict in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
     whose = "first" if directed else "smaller first"
     share = f"({whose} in {language.share_of_pairs(other.decision)})"
     if verdict is finding.decision.verdict:
         told = "" if verdict is Verdict.NOT_REACHED else f" {share}"
-        return f"counted in FLOPs the verdict is the same{told}"
+        return f"counted in {other.clock.label} the verdict is the same{told}"
     words = {
         Verdict.SMALLER_FASTER: f"the smaller net was faster {share}",
         Verdict.LARGER_FASTER: f"the larger net was faster {share}",
         Verdict.CROSSING: "the lead changes in the course of training",
         Verdict.EQUIVALENT: f"the two are equivalent {share}",
-        Verdict.UNDECIDED: f"it is undecided {share}",
+        Verdict.UNDECIDED: f"it is undecided{_for_want(other)} {share}",
         Verdict.NOT_REACHED: "neither reached the target within the common budget",
         Verdict.GRID_TOO_COARSE: "the evaluations are too far apart to tell",
     }
-    return f"but counted in FLOPs, {words[verdict]}"
+    return f"but counted in {other.clock.label}, {words[verdict]}"
 
 
-def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
+def _for_want(finding: Finding) -> str:
+    timed = Modifier.TIMING in finding.decision.modifiers
+    return ", for a step was timed too roughly," if timed else ""
+
+
+def _of_many(findings: Sequence[Finding], beside: Sequence[Sequence[Finding]]) -> str:
     first = findings[0]
     parts = [
         f"of {len(findings)} pairs of sizes, in {first.clock.label} to "
@@ -97,8 +104,9 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Finding]) -> str:
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in findings):
         return f"Not settled, members are still missing: {parts[0]}."
     parts += _standing(findings)
-    if beside:
-        parts += [f"counted in FLOPs, {_tally(beside)}"]
+    parts += [
+        f"counted in {others[0].clock.label}, {_tally(others)}" for others in beside if others
+    ]
     parts += [*incomplete(findings), f"measured {joint_claim(findings, _all_nets(findings))}"]
     return f"{_opening(findings)}: {'; '.join(parts)}."
 

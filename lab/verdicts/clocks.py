@@ -34,6 +34,14 @@ def clock_times(records: CohortRecords, clock: Clock, threshold: int = -1) -> Cl
     return ClockTimes(times, steps, cost_per_step(records, clock))
 
 
+def is_known(records: CohortRecords, clock: Clock) -> bool:
+    """Whether there is an answer in seconds; what the other clocks need is asked of who declares.
+
+    Members of before there was the clock, or trained elsewhere, were not timed.
+    """
+    return clock is not Clock.SECONDS or records.solo_seconds is not None
+
+
 def cost_per_step(records: CohortRecords, clock: Clock) -> Fraction:
     """What a training step costs on a clock, exactly; ValueError where nobody knows.
 
@@ -46,5 +54,7 @@ def cost_per_step(records: CohortRecords, clock: Clock) -> Fraction:
             return Fraction(records.spec.batch_size)
         case Clock.FLOPS if records.flops_per_step is not None:
             return Fraction(records.flops_per_step)
+        case Clock.SECONDS if records.solo_seconds is not None:
+            return Fraction(records.solo_seconds.estimate)
         case _:
             raise ValueError(f"cohort {records.spec.name!r} has no known cost in {clock.label}")

@@ -7,18 +7,17 @@ import numpy as np
 
 from lab.records.cohort import CohortRecords
 from lab.specs import CohortSpec, Comparison, ContrastSpec, SequentialSpec
-from lab.verdicts.clocks import clock_times
+from lab.verdicts.clocks import clock_times, is_known
 from lab.verdicts.decision import Decision, decide
 from lab.verdicts.meeting import Meeting, Side, Unit
 from lab.verdicts.sequential import Look, decide_in_turn
 from lab.verdicts.support import Support, support
+from lab.verdicts.timing import Pair, agreed, readings
 from lab.verdicts.words import Modifier
 from lab.words import Clock, Factor, Outcome
 
 SEED = 20_260_728
 """The address of all that a verdict draws: the same records, the same verdict."""
-
-Pair = tuple[CohortRecords, CohortRecords]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,11 +30,12 @@ class Issue:
 
 
 def issues(comparison: Comparison, records: Mapping[str, CohortRecords]) -> list[Issue]:
-    """All of a comparison's, the hardest threshold of each clock last."""
+    """All of a comparison's that can be answered, the hardest threshold of each clock last."""
     return [
         Issue(contrast, clock, index)
         for contrast in comparison.contrasts
         for clock in comparison.clocks
+        if all(is_known(records[name], clock) for name in (contrast.smaller, contrast.larger))
         for index in range(len(records[contrast.smaller].spec.target.thresholds))
     ]
 
@@ -45,19 +45,26 @@ def decision_on(
 ) -> Decision:
     """By all members, or where they were added in turn by the first `look` of each cohort."""
     pair = records[issue.contrast.smaller], records[issue.contrast.larger]
-    generator = np.random.default_rng(SEED)
-    spec, margins = comparison.sequential, comparison.margins
-    if spec is None or look is None:
-        decision = decide(meet(pair, issue), margins, generator)
+    if issue.clock is Clock.SECONDS:
+        each = [_decided(one, issue, comparison, look) for one in readings(pair)]
+        decision = agreed(each)
     else:
-        looks = _looks(pair, issue, spec, look)
-        decision = decide_in_turn(looks, spec, margins, generator)
+        decision = _decided(pair, issue, comparison, look)
     modifiers = (*decision.modifiers, *_of_seeds(pair))
     return dataclasses.replace(decision, modifiers=modifiers)
 
 
+def _decided(pair: Pair, issue: Issue, comparison: Comparison, look: int | None) -> Decision:
+    """With a step's cost taken as known."""
+    generator = np.random.default_rng(SEED)
+    spec, margins = comparison.sequential, comparison.margins
+    if spec is None or look is None:
+        return decide(meet(pair, issue), margins, generator)
+    return decide_in_turn(_looks(pair, issue, spec, look), spec, margins, generator)
+
+
 def beside(issue: Issue, comparison: Comparison, records: Mapping[str, CohortRecords]) -> Support:
-    """What stands beside the decision, by all members."""
+    """What stands beside the decision, by all members; in seconds at their estimates."""
     pair = records[issue.contrast.smaller], records[issue.contrast.larger]
     return support(meet(pair, issue), comparison.margins, np.random.default_rng(SEED))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lab.records.costs import SoloSeconds
 from lab.specs import AnyCohortSpec, CohortSpec, Margins, TargetSpec, TunedSpec
 from lab.verdicts.decision import Decision
 from lab.verdicts.gate import CohortCheck
@@ -25,6 +26,7 @@ class CohortSummary:
     median_steps: float | None
     flops_per_step: float | None
     solo_seconds_per_step: float | None
+    solo_seconds: SoloSeconds | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

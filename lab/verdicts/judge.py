@@ -20,6 +20,7 @@ from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
 from lab.verdicts.support import SizeTrend, Support, size_trend
+from lab.verdicts.timing import with_seconds_only
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Outcome
 
@@ -80,7 +81,9 @@ def judge(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Study
         for name, one in records.items()
     }
     asked = issues(comparison, records)
-    findings = [_find(issue, comparison, records, entrants, look) for issue in asked]
+    findings = with_seconds_only(
+        [_find(issue, comparison, records, entrants, look) for issue in asked]
+    )
     whole = all(one.complete for one in records.values())
     return StudyVerdict(
         question=comparison.question,
@@ -116,7 +119,7 @@ def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Size
 def summarise(records: CohortRecords) -> CohortSummary:
     """The cohort's row of the verdict, at its hardest target."""
     count = {outcome: records.outcome.count(outcome) for outcome in Outcome}
-    steps = clock_times(records, Clock.STEPS)
+    steps, solo = clock_times(records, Clock.STEPS), records.solo_seconds
     median = quantile_time(steps.times, 0.5, 0.95).on(steps, steps.budget)
     return CohortSummary(
         name=records.spec.name,
@@ -127,7 +130,8 @@ def summarise(records: CohortRecords) -> CohortSummary:
         exhausted=count[Outcome.EXHAUSTED],
         median_steps=median.estimate,
         flops_per_step=records.flops_per_step,
-        solo_seconds_per_step=None,
+        solo_seconds_per_step=None if solo is None else solo.estimate,
+        solo_seconds=solo,
     )
 
 

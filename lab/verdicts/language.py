@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from lab.quantities import flops, percent
+from lab.quantities import flops, percent, seconds
 from lab.specs import TargetSpec
 from lab.statistics.quantiles import QuantileTime
+from lab.verdicts import timing
 from lab.verdicts.decision import QUANTILES, Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
@@ -29,14 +30,22 @@ _MODIFIERS = {
     "look, and estimates taken where one stops lean outward.",
     Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
     "the looks planned, and estimates taken where one stops lean outward.",
+    Modifier.TIMING: "The verdict is not the same at both ends of what a step may take.",
+    Modifier.SECONDS_ONLY: "Neither steps nor FLOPs name this direction: it is this machine's.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
     "second confirmation.",
 }
 
 
 def amount(value: float, clock: Clock) -> str:
-    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`."""
-    return flops(value) if clock is Clock.FLOPS else f"{value:,.0f} {clock.label}"
+    """A time with its unit: `1,250 steps`, `3.21 GFLOPs`, `4.5 ms`."""
+    match clock:
+        case Clock.FLOPS:
+            return flops(value)
+        case Clock.SECONDS:
+            return seconds(value)
+        case _:
+            return f"{value:,.0f} {clock.label}"
 
 
 def goal(declared: TargetSpec, threshold: float) -> str:
@@ -82,7 +91,7 @@ def sentence(finding: Finding) -> str:
         return " ".join(parts)
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
-    parts += [_counts(finding), *_unseen_order(finding.decision)]
+    parts += [_counts(finding), *_unseen_order(finding.decision), *timing.told(finding)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
     parts += [f"{one[0].upper()}{one[1:]}." for one in incomplete([finding])]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
@@ -156,6 +165,11 @@ def _undecided(finding: Finding) -> str:
     )
     if Modifier.TUNING_INCOMPLETE in decision.modifiers:
         return f"{text}, but tuning is incomplete"
+    if Modifier.TIMING in decision.modifiers:
+        return (
+            f"{text}; to settle it takes a better timing of a step, on an idle machine, rather "
+            "than more members"
+        )
     if Modifier.GRID_LIMITED in decision.modifiers:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:

@@ -72,10 +72,15 @@ def _settled(found: Sequence[tuple[Issue, Decision]]) -> bool:
 
 
 def _answers(issue: Issue, comparison: Comparison, records: Mapping[str, CohortRecords]) -> bool:
-    """Whether the answer speaks of it: examples ask what steps ask."""
+    """Whether more members are asked for until it is clear.
+
+    Examples ask what steps ask; and how many members are trained is not for the timing to say,
+    which more of them make no surer. Seconds alone, where nothing else is asked, may.
+    """
     hardest = len(records[issue.contrast.smaller].spec.target.thresholds) - 1
     same = issue.clock is Clock.EXAMPLES and Clock.STEPS in comparison.clocks
-    return issue.threshold == hardest and not same
+    timed = issue.clock is Clock.SECONDS and set(comparison.clocks) != {Clock.SECONDS}
+    return issue.threshold == hardest and not same and not timed
 
 
 def _standing(issue: Issue, decision: Decision, contrasts: int) -> str:

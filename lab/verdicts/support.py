@@ -15,7 +15,7 @@ from lab.statistics.logrank import Weight
 from lab.statistics.trend import Ordered, Slope
 from lab.statistics.units import Pairs
 from lab.statistics.win_ratio import WinRatio, win_ratio, win_ratio_of_units
-from lab.verdicts.clocks import times_to
+from lab.verdicts.clocks import last_start, times_to
 from lab.verdicts.evidence import restricted_means, restricted_parts
 from lab.verdicts.meeting import Meeting, Unit
 
@@ -113,18 +113,23 @@ class SizeTrend:
 
 
 def size_trend(records: Mapping[str, CohortRecords], margins: Margins) -> SizeTrend | None:
-    """None unless sizes are known, three or more, on one grid and to one target."""
+    """None unless sizes are known, three or more, and to one target on one grid.
+
+    All are followed as far as the one of the smallest budget.
+    """
     sized = sorted(
         (one.parameters, name) for name, one in records.items() if one.parameters is not None
     )
     if len({size for size, _ in sized}) < max(FEWEST_SIZES, len(records)):
         return None
     chosen = [records[name] for _, name in sized]
-    if len({(one.spec.target, tuple(one.spec.grid)) for one in chosen}) > 1:
+    grids = [list(one.spec.grid[: last_start(one.spec)]) for one in chosen]
+    both = min(map(len, grids))
+    if len({(one.spec.target, *grid[:both]) for one, grid in zip(chosen, grids, strict=True)}) > 1:
         return None
     if not all(len(one.member) for one in chosen):
         return None
-    counts = [times_to(one).counts() for one in chosen]
+    counts = [times_to(one).until(both).counts() for one in chosen]
     logs = [math.log(size) for size, _ in sized]
     return SizeTrend(
         cohorts=tuple(name for _, name in sized),

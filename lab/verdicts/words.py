@@ -36,5 +36,7 @@ class Modifier(enum.Enum):
     CROSSED = "on the crossed seeds drawn"
     SEQUENTIAL = "sequential"
     PLANNED_LOOKS = "planned looks"
+    TIMING = "seconds too uncertain"
+    SECONDS_ONLY = "seconds only"
     CHECK_FAILED = "a check of the members failed"
     INCOMPLETE = "incomplete"

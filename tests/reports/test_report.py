@@ -35,7 +35,11 @@ def test_report_writes_everything_it_names(run, page):
         "incidence.png",
         "incidence.svg",
     ]
-    assert sorted(path.name for path in paths.tables.iterdir()) == ["cohorts.csv", "contrasts.csv"]
+    assert sorted(path.name for path in paths.tables.iterdir()) == [
+        "cohorts.csv",
+        "contrasts.csv",
+        "costs.csv",
+    ]
     for words in ("The question", "The answer", "The evidence", "The pictures", "How it was done"):
         assert words in page
     assert "scripts/run unet_size --out=runs/one" in page

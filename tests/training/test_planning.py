@@ -13,7 +13,7 @@ from lab.data.arrays import DataArrays, Split
 from lab.errors import UsageError
 from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, StudySpec
-from lab.training import devices, planning, rounding
+from lab.training import devices, planning, resuming, rounding
 from lab.training.lanes import Layout
 from lab.training.planning import CohortPlan, plan_study
 
@@ -108,7 +108,7 @@ def test_what_a_cohort_began_with_binds_once_something_came_of_it(
     """Lanes that turned out not to fit may be fewer at the next start."""
     before = planned(5).facts()
     (tmp_path / "cohorts/mlp" / left).mkdir(parents=True)
-    known = planning.with_records(RunPaths(tmp_path), {"mlp": before, "other": before})
+    known = resuming.with_records(RunPaths(tmp_path), {"mlp": before, "other": before})
     assert known == ({"mlp": before} if binds else {})
     if not binds:
         assert planned(4, known.get("mlp")).layout.lanes == 4

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lab.records.cohort import CohortRecords, Curves
+from lab.records.costs import SoloSeconds
 from lab.specs import (
     AdamSpec,
     CohortSpec,
@@ -45,6 +46,7 @@ class Made:
     diverged: int = 0
     missing: int = 0
     learning_rate: float = 0.003
+    step: tuple[float, float, float] | None = None  # solo seconds: estimate, lower, upper
 
     def records(self, name: str) -> CohortRecords:
         count = len(self.hits)
@@ -69,7 +71,12 @@ class Made:
             reached=np.stack([reached | (np.arange(count) % 2 == 0), reached], -1),
             ended=np.where(reached, hardest + 1, 100),
             curves=Curves(np.zeros(0, np.int64), np.zeros(0, np.int64), {}),
+            solo_seconds=None if self.step is None else timed(*self.step),
         )
+
+
+def timed(estimate: float, lower: float, upper: float) -> SoloSeconds:
+    return SoloSeconds(estimate, lower, upper, 0.985, 15, 100, 2.5, "cpu")
 
 
 @pytest.fixture(name="made")

@@ -21,7 +21,8 @@ def only(verdict, clock, target=0.75):
 
 
 def test_every_contrast_clock_and_target_is_judged_once(judged, made):
-    verdict = judged(a=made(FAST), b=made(SLOW), c=made(SLOW))
+    step = (1e-3, 9e-4, 1.1e-3)
+    verdict = judged(a=made(FAST, step=step), b=made(SLOW, step=step), c=made(SLOW, step=step))
     keys = [(one.smaller, one.larger, one.clock, one.target) for one in verdict.contrasts]
     pairs = [("a", "b"), ("a", "c"), ("b", "c")]
     assert keys == [

@@ -1,0 +1,76 @@
+"""At which shared learning rates does the larger network converge first, and where does it turn?
+
+    scripts/run learning_rate                                 # MLPs of width 8 and 64 on digits
+    scripts/run learning_rate --rates=0.001,0.01,0.1 --optimizer=sgd
+    scripts/run learning_rate --family=cnn --widths=4,16
+
+Both networks at each of several shared rates, all rates lanes of one program, and once more with
+each network's rate tuned by the same search on other seeds, which is what the shared rates are held
+against.
+
+Expect the verdict to depend on the rate: a rate that is large for the wide network and small for
+the narrow one turns the order round. What share of a gap the rate makes up is told for each.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from experiments import _causes, _flags
+from lab.causes import Level
+from lab.specs import Setting, Varied
+from lab.words import Cause, Hyperparameter, Tune
+
+QUESTION = "At which shared learning rates does the larger network converge first?"
+
+_ASKED = _causes.define(
+    dataset="sklearn_digits",
+    target=("0.9", "0.95"),
+    learning_rate=0.01,
+    budget_steps=2000,
+    eval_every=10,
+)
+_RATES = flags.DEFINE_list(
+    "rates",
+    ["0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"],
+    "The shared rates, each with --members of either network.",
+)
+_WIDTHS = flags.DEFINE_list("widths", ["8", "64"], "Two widths or more, the smallest first.")
+_FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
+
+
+def main() -> None:
+    """Flags to study to answer."""
+    _causes.scale(
+        {"tune": "grid"}, {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13}
+    )
+    _causes.require_unused(["sequential"], "members have several rates")
+    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    rates = _causes.numbers("rates", _RATES.value)
+    models, spec = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
+    seeds = _flags.seeds(2 * len(widths))
+    vary = Varied(Hyperparameter.LEARNING_RATE, tuple(rates))
+    declared = tuple(
+        _causes.cohort(_ASKED, f"width-{width}", spec, model, seed)
+        for width, model, seed in zip(widths, models, seeds, strict=False)
+    )
+    shared = tuple(
+        dataclasses.replace(one, members=len(rates) * one.members, vary=(*one.vary, vary))
+        for one in declared
+    )
+    tuned = tuple(
+        dataclasses.replace(one, name=f"{one.name}-tuned", seed=seed)
+        for one, seed in zip(declared, seeds[len(widths) :], strict=True)
+    )
+    levels = [
+        Level(f"{rate:g}", shared, (Setting(Hyperparameter.LEARNING_RATE, rate),), Tune.NONE)
+        for rate in rates
+    ]
+    if _causes.tune() is not Tune.NONE:
+        levels.insert(0, Level("tuned", tuned))
+    _causes.answer("learning_rate", Cause.LEARNING_RATE, QUESTION, levels)
+
+
+if __name__ == "__main__":
+    flags.adopt_module_key_flags(_flags)
+    _flags.run_main(main)

@@ -1,0 +1,49 @@
+"""What training costs beyond its steps, as it was measured where it ran."""
+
+import dataclasses
+from typing import Any, Self
+
+from lab.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SoloSeconds:
+    """Wall seconds of one training step of one member that has one device to itself.
+
+    `estimate` is the median over `repeats`, each the mean of `steps_per_repeat` steps; `lower` and
+    `upper` are order statistics that hold the median at `level`. Compilation is no part of it:
+    `compile_seconds` is what it took, or loading the program where it was kept from before.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    level: float
+    repeats: int
+    steps_per_repeat: int
+    compile_seconds: float
+    device: str
+
+    def taken_as(self, seconds: float) -> Self:
+        """The same, were a step known to take so long."""
+        return dataclasses.replace(self, estimate=seconds)
+
+    def facts(self) -> dict[str, Any]:
+        """As environment.json holds it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def of_facts(cls, facts: Any) -> Self | None:
+        """What `facts` gave; None where it was not measured, UsageError where it is anything else.
+
+        Runs of before there was this clock have none.
+        """
+        if facts is None:
+            return None
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(facts, dict) or facts.keys() != names:
+            raise UsageError(
+                f"solo_seconds in environment.json is {facts!r}; it must hold "
+                f"{', '.join(sorted(names))}: was it edited?"
+            )
+        return cls(**facts)
