@@ -45,12 +45,13 @@ def _round_cohort(cohort: CohortSpec, root: int, asked: Asked, number: int) -> C
     Crossed levels come in turn over the members, as trials do, so that the two would be one. Only
     the one order of data that are streamed has to stay.
     """
-    return dataclasses.replace(
-        with_trials(cohort, asked.trials),
+    apart = dataclasses.replace(
+        cohort,
         members=len(asked.trials) * asked.repeats,
         seed=_other_than(cohort.seed, root, number),
         seeds=SeedsSpec(order=1) if cohort.seeds.order == 1 else SeedsSpec(),
     )
+    return with_trials(apart, asked.trials)
 
 
 def _other_than(measured: int, *address: int) -> int:

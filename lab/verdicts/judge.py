@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lab.records.cohort import AnyMetric, CohortRecords
-from lab.specs import CohortSpec, Comparison, Margins
+from lab.specs import Comparison, Margins
 from lab.statistics.quantiles import quantile_time
 from lab.tuning.found import BestOf, CohortTuning
 from lab.verdicts import language
@@ -16,7 +16,7 @@ from lab.verdicts.deciding import SEED, Issue, beside, decision_on, issues
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import CohortSummary, Entrant, Finding
 from lab.verdicts.gate import CohortCheck, check
-from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
+from lab.verdicts.licence import FORBIDDEN, claim, is_tuned_through, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
 from lab.verdicts.support import SizeTrend, Support, size_trend
@@ -109,8 +109,7 @@ def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> Size
 
     None where a rate may not be the best, for the trend names a direction too.
     """
-    tuned = [one.spec.tuned for one in records.values() if isinstance(one.spec, CohortSpec)]
-    unsure = any(one is not None and not one.complete for one in tuned)
+    unsure = any(not is_tuned_through(one.spec) for one in records.values())
     if unsure or len({contrast.level for contrast in comparison.contrasts}) > 1:
         return None
     return size_trend(records, comparison.margins)

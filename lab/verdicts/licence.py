@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab.quantities import in_turn
-from lab.specs import TunedSpec
+from lab.specs import AnyCohortSpec, CohortSpec, TunedSpec
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.words import Modifier, Verdict
 
@@ -41,10 +41,14 @@ def _equal(one: TunedSpec, other: TunedSpec) -> bool:
     return searches and one.source is None and other.source is None
 
 
+def is_tuned_through(spec: AnyCohortSpec) -> bool:
+    """Whether no search for its rate was left without an end."""
+    return not isinstance(spec, CohortSpec) or spec.tuned is None or spec.tuned.complete
+
+
 def untold(finding: Finding) -> list[Entrant]:
     """Those nets of which it is not known that their rate is the best, though it was sought."""
-    sides = finding.smaller, finding.larger
-    return [side for side in sides if side.tuned is not None and not side.tuned.complete]
+    return [side for side in _sides(finding) if not is_tuned_through(side.spec)]
 
 
 def incomplete(findings: Sequence[Finding]) -> list[str]:
