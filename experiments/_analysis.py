@@ -9,7 +9,7 @@ from absl import app, flags, logging
 
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
-from lab.records.imported.recorded import require_whole
+from lab.records.imported.recorded import require_measured, require_whole
 from lab.records.parts import RecordConflict
 from lab.records.reader import read_records, read_study
 from lab.verdicts.looking import deciding_look
@@ -23,6 +23,7 @@ def run_analysis(main: Callable[[list[str]], None]) -> None:
 
 def whole_run(root: Path) -> dict[str, CohortRecords]:
     """The members of a finished run that count: of one that stopped at a look, those up to it."""
+    require_measured(root)
     records, comparison = read_records(root), read_study(root).comparison
     look = deciding_look(comparison, records)
     if look is None:

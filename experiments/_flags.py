@@ -168,6 +168,7 @@ def cohort_spec(
     eval_every: int,
 ) -> CohortSpec:
     """A cohort of the flags; what each experiment has flags of its own for, it hands over."""
+    _tuning.require_sound()
     return CohortSpec(
         name=name,
         data=data,

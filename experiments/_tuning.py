@@ -54,6 +54,12 @@ def tune() -> Tune:
     return how
 
 
+def require_sound() -> None:
+    """UsageError for flags that contradict each other, before data are loaded."""
+    tune()
+    search()
+
+
 def search() -> SearchSpec:
     """The search of the flags; its method is the request's."""
     return SearchSpec(

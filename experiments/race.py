@@ -11,7 +11,8 @@ One cohort a network, every member with its own initial weights and its own orde
 network against the next larger one, on the clocks steps, examples, FLOPs and seconds. --model,
 --model_kwargs and --match_parameters are given once for all networks, or once for each of them.
 
-All at one shared learning rate: no claim about size in general.
+All at one shared learning rate: no claim about size in general. --tune=grid searches for one for
+each, on members apart.
 """
 
 import dataclasses

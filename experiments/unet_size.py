@@ -10,6 +10,7 @@ examples, FLOPs and seconds.
 
 Expect the larger to be first in steps, and the smaller in FLOPs, of which a step of the larger
 takes 1.7 times as many. Both at one shared learning rate: no claim about size in general.
+--tune=grid searches for one for each, on members apart.
 """
 
 import dataclasses

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from lab.data.own import OwnTask, resolve_task
 from lab.errors import UsageError
 from lab.races import open_data, race_study
+from lab.searches import DEFAULT_SEARCH, tune_study
 from lab.specs import (
     AdamSpec,
     AnyDataSpec,
@@ -35,6 +36,7 @@ from lab.specs import (
     OptimizerSpec,
     OwnModelSpec,
     RecipeSpec,
+    SearchSpec,
     SeedsSpec,
     SequentialSpec,
     TargetSpec,
@@ -44,6 +46,7 @@ from lab.specs import (
 from lab.studies import Say, run_study
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
+from lab.words import Tune
 
 __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
 
@@ -89,6 +92,8 @@ def race(
     seed: int = 0,
     seeds: SeedsSpec = _OWN_SEEDS,
     sequential: bool = False,
+    tune: Tune = Tune.NONE,
+    search: SearchSpec = DEFAULT_SEARCH,
     lanes: int | None = None,
     data_dir: str | Path | None = None,
     seconds: bool = True,
@@ -105,6 +110,9 @@ def race(
         optimizer: Adam at 0.003 by default, for all networks alike.
         seeds: which seeds members share; `SeedsSpec(order=1)` lets large data be streamed.
         sequential: members are added until the answer is clear, `members` at most.
+        tune: how each network comes by its learning rate: `lab.words.Tune.GRID` searches for one
+            for each, about the `optimizer`'s, on members apart.
+        search: how many trials of how many members, over which range.
         lanes: members trained at once; None is as many as fit.
         seconds: a step of one member of each is timed alone, and time counted in seconds too.
         say: prints a line; `lambda *_, **__: None` for silence.
@@ -137,8 +145,19 @@ def race(
     ]
     looks = SequentialSpec(default_looks(members)) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
-    verdict = run_study(
+    tuned = tune_study(
         study,
+        dict.fromkeys(models, tune),
+        search,
+        {named: data},
+        folder,
+        lanes=lanes,
+        data_dir=data_folder,
+        command=_command(),
+        say=say,
+    )
+    verdict = run_study(
+        tuned,
         {named: data},
         folder,
         lanes=lanes,

@@ -11,7 +11,7 @@ hypothesis.settings.register_profile("lab", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("lab")
 
 TESTS = Path(__file__).parent
-WITHOUT_JAX = ("data", "statistics", "verdicts", "records", "reports")
+WITHOUT_JAX = ("data", "statistics", "tuning", "verdicts", "records", "reports")
 
 
 @cache

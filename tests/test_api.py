@@ -11,7 +11,7 @@ from lab import api
 from lab.data.own import OwnTask
 from lab.errors import UsageError
 from lab.specs import MLPSpec
-from lab.words import Task
+from lab.words import Task, Tune
 
 
 def blobs(count: int = 80) -> OwnTask:
@@ -39,6 +39,7 @@ def test_a_race_in_ten_lines(tmp_path: Path) -> None:
         budget_steps=80,
         eval_every=8,
         out=tmp_path / "run",
+        tune=Tune.DEFAULT,
         say=quiet,
     )
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
@@ -47,6 +48,8 @@ def test_a_race_in_ten_lines(tmp_path: Path) -> None:
     assert (result.folder / "report.html").exists()
     study = json.loads((result.folder / "study.json").read_text())
     assert re.search("test_api:blobs", json.dumps(study))
+    # Eight times as wide, an eighth of the rate.
+    assert [one["optimizer"]["learning_rate"] for one in study["cohorts"]] == [0.003, 0.000375]
 
 
 def test_what_cannot_be_found_again_is_refused() -> None:

@@ -85,6 +85,7 @@ def imported_names(file: Path) -> set[str]:
         "lab.specs",
         "lab.records",
         "lab.statistics",
+        "lab.tuning",
         "lab.verdicts",
         "lab.reports",
         "experiments._compare",

@@ -59,7 +59,7 @@ def table(document: Document) -> Table:
         (
             str(one["cohort"]),
             _chosen(one),
-            formatting.count(len(one["trials"])),
+            formatting.count(one["asked"]),
             f"{one['lowest']:g} to {one['highest']:g}",
             _inside(one),
             flops(one["flops"]),
@@ -73,7 +73,8 @@ def table(document: Document) -> Table:
 
 _READING = (
     "Rates were found on members apart from those above, by the mean number of steps to the "
-    "target, never counting as the budget. search: FLOPs of all members of the search. mean steps: "
+    "target, never counting as the budget. trials: one that was given members again counts anew. "
+    "search: FLOPs of all members of the search. mean steps: "
     "of the members above, never as the budget. in all: FLOPs of the search and of one member's "
     "way to the target; of a transferred rate with the search that it is from."
 )

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require
 from lab.specs.variation import Varied
 from lab.words import Hyperparameter, Search
 
@@ -14,19 +14,19 @@ class SearchSpec:
 
     `trials` learning rates of `repeats` members each, within a range of `decades` powers of ten
     about a cohort's centre. `also` are other hyperparameters with the values that trials may have.
-    Where the best rate lies at an end of the range, cohorts get as many trials again beyond it as
-    a third of those they had, at most `extensions` times.
+    Where the best rate of any cohort cannot be told from an end of its range, all get a third as
+    many trials again, at most `extensions` times: beyond the end, about the best, or the same ones
+    with other members, as each has need.
     """
 
     method: Search = Search.GRID
     trials: int = 7
-    repeats: int = 4
+    repeats: int = 8
     decades: float = 3.0
     also: tuple[Varied, ...] = ()
     extensions: int = 2
 
     def __post_init__(self) -> None:
-        require_positive(self, "decades")
         require(
             self.trials >= 3,
             f"a search has {self.trials} trials; it takes 3 or more to tell whether the best lies "
@@ -40,6 +40,12 @@ class SearchSpec:
             self.extensions >= 0,
             f"extensions is {self.extensions}; it must be 0 or more: pass another "
             "--tune_extensions",
+        )
+        # Rates have four digits; closer ones would be the same.
+        require(
+            0.01 * (self.trials - 1) <= self.decades <= 12,
+            f"{self.trials} rates over {self.decades:g} decades lie too close or too far apart: "
+            "pass a --tune_decades of at most 12, and of 0.01 or more a trial",
         )
         names = [one.hyperparameter for one in self.also]
         require(
@@ -57,8 +63,9 @@ class TunedSpec:
 
     `seed` is the root of those members; `trials` counts those of extensions too, `lowest` and
     `highest` are the learning rates tried, `member_steps` what all of it took. `complete` is
-    whether the best lies inside the range; of rates that were transferred from the cohort `source`,
-    whether the best of three about the transferred one is that itself.
+    whether the best lies inside the range. Rates that muP carries were searched for at the cohort
+    `source`, which is its own; for the others `complete` is whether, besides, no neighbour of the
+    rate was better there.
     """
 
     search: SearchSpec

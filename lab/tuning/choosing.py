@@ -20,15 +20,9 @@ class Ends(NamedTuple):
 
 
 def best(results: Sequence[Result]) -> Result:
-    """The least criterion among the trials with the most members.
-
-    Of halving those are the last ones left. Of trials that tie, as all do where no member reached
-    the target, the one in their middle.
-    """
-    most = max(one.members for one in results)
-    left = [one for one in results if one.members == most]
-    least = min(one.criterion for one in left)
-    tied = [one for one in left if one.criterion == least]
+    """The least criterion; of trials that tie, as all do where nobody arrives, their middle one."""
+    least = min(one.criterion for one in results)
+    tied = [one for one in results if one.criterion == least]
     middle = float(np.mean([math.log(one.trial.rate) for one in tied]))
     return min(tied, key=lambda one: (abs(math.log(one.trial.rate) - middle), one.trial.rate))
 
@@ -54,22 +48,38 @@ def _variance(one: Result) -> float:
     return float(np.var(one.restricted_R, ddof=1)) if one.members > 1 else 0.0
 
 
-def open_ends(results: Sequence[Result]) -> Ends:
-    """Ends of the range that are not clearly worse than the best, among trials that differ from it
-    in the rate alone.
+def line(results: Sequence[Result], chosen: Result) -> list[Result]:
+    """The trials that differ from the chosen one in the rate alone, and itself, by rate."""
+    alike = [one for one in results if one.trial.beside == chosen.trial.beside]
+    return sorted(alike, key=lambda one: one.trial.rate)
+
+
+def open_ends(results: Sequence[Result], chosen: Result) -> Ends:
+    """Ends of the range that are not clearly worse than the chosen trial, along its line.
 
     That the best is no end is not enough: with few members a trial, one inside is the best by
     chance where all are alike up to the end. An end counts as passed once its trial is behind by
     two standard errors. As the best of many was picked, it looks better than it is; the two errors
     are there to cover that, and what is decided is only where to look further, and to be silent.
     """
-    chosen = best(results)
-    line = [one for one in results if one.trial.beside == chosen.trial.beside]
-    variance = spread(results)
-    by_rate = sorted(line, key=lambda one: one.trial.rate)
+    variance, trials = spread(results), line(results, chosen)
     return Ends(
-        low=not clearly_worse(by_rate[0], chosen, variance),
-        high=not clearly_worse(by_rate[-1], chosen, variance),
+        low=not clearly_worse(trials[0], chosen, variance),
+        high=not clearly_worse(trials[-1], chosen, variance),
+    )
+
+
+def worth_passing(results: Sequence[Result], chosen: Result) -> Ends:
+    """Open ends beyond which there may be something to find.
+
+    Where nobody arrived at an end, and somebody inside, it is for want of members that the best
+    cannot be told from it.
+    """
+    ends, trials = open_ends(results, chosen), line(results, chosen)
+    nobody = not any(one.reached for one in trials)
+    return Ends(
+        low=ends.low and (nobody or trials[0].reached > 0),
+        high=ends.high and (nobody or trials[-1].reached > 0),
     )
 
 

@@ -31,11 +31,11 @@ class TrialFound:
 class CohortTuning:
     """A cohort's search: its trials by rate, what was chosen, what it took.
 
-    `curve[n - 1]` is the expected criterion of the best among n trials of the first round, in
-    steps; later trials were placed by what those had shown. `flops` are those of `member_steps`.
-    `converges_in` is the mean of the fresh members, never as the budget; `total_flops` is what a
-    single such member takes with the search counted in, its `source`'s too. None while members of
-    the study are missing.
+    `asked` trials were its effort: one that was given members again counts twice. `curve[n - 1]` is
+    the expected criterion of the best among n trials of the first round, in steps; later ones were
+    placed by what those had shown. `flops` are those of `member_steps`. `converges_in` is the mean
+    of the fresh members, never as the budget; `total_flops` is what a single such member takes with
+    the search counted in, its `source`'s too. None while members of the study are missing.
     """
 
     cohort: str
@@ -47,6 +47,7 @@ class CohortTuning:
     lowest: float
     highest: float
     rounds: int
+    asked: int
     trials: tuple[TrialFound, ...]
     curve: tuple[float, ...]
     member_steps: int
@@ -125,6 +126,7 @@ def _cohort(
         lowest=tuned.lowest,
         highest=tuned.highest,
         rounds=len(rounds),
+        asked=tuned.trials,
         trials=tuple(map(_trial, results)),
         curve=() if tuned.source not in (None, spec.name) else _curve(rounds[0]),
         member_steps=steps,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lab.specs import SearchSpec, Setting
-from lab.tuning.choosing import best, open_ends
+from lab.tuning.choosing import Ends, best, line, open_ends, worth_passing
 from lab.tuning.trials import Result, Trial
 from lab.words import Search
 
@@ -47,24 +47,50 @@ def first_trials(search: SearchSpec, centre: float, seed: int) -> tuple[Trial, .
 
 
 def further_trials(search: SearchSpec, results: Sequence[Result]) -> tuple[Trial, ...]:
-    """A third as many as the first rates: beyond the ends that are open, else about the best.
+    """A third as many as the first: beyond ends that may hide the best, else about the best.
 
-    So that cohorts are searched with equal effort, one whose best lies inside gets as many.
+    So that cohorts are searched with equal effort, one whose best lies inside gets as many. Where
+    an end is open for want of members, it gets as many again, and so does the best.
     """
-    count = -(-search.trials // 3)
-    chosen, ends = best(results), open_ends(results)
-    line = sorted(one.trial.rate for one in results if one.trial.beside == chosen.trial.beside)
-    spacing = search.decades / (search.trials - 1)
-    if ends.low and ends.high:
-        # The nearer end is the likelier one; beyond it goes the larger half.
-        middle = math.sqrt(line[0] * line[-1])
-        below = count // 2 if chosen.trial.rate > middle else count - count // 2
-        rates = _beyond(line[0], -spacing, below) + _beyond(line[-1], spacing, count - below)
-    elif ends.low or ends.high:
-        rates = _beyond(line[0], -spacing, count) if ends.low else _beyond(line[-1], spacing, count)
+    count = min(-(-search.trials // 3), len(results))
+    chosen = best(results)
+    passed, ends = worth_passing(results, chosen), open_ends(results, chosen)
+    if any(ends) and not any(passed):
+        return _again(results, chosen, ends)[:count]
+    rates = [one.trial.rate for one in line(results, chosen)]
+    if any(passed):
+        found = _past(rates, passed, chosen.trial.rate, count, search.decades / (search.trials - 1))
     else:
-        rates = _about(line, chosen.trial.rate, count)
-    return tuple(Trial(rate, chosen.trial.beside) for rate in sorted(rates))
+        found = _about(rates, chosen.trial.rate, count)
+    return tuple(Trial(rate, chosen.trial.beside) for rate in sorted(found))
+
+
+def _again(results: Sequence[Result], chosen: Result, ends: Ends) -> tuple[Trial, ...]:
+    """Trials by their need of members: the best, the ends it is to be told from, the others."""
+    trials = line(results, chosen)
+    needed = [chosen, *([trials[0]] if ends.low else []), *([trials[-1]] if ends.high else [])]
+    return tuple(dict.fromkeys(one.trial for one in (*needed, *by_merit(results))))
+
+
+def by_merit(results: Sequence[Result]) -> list[Result]:
+    """The best first; of those that tie, the nearer to the best in rate."""
+    rate = best(results).trial.rate
+    return sorted(results, key=lambda one: (one.criterion, abs(math.log(one.trial.rate / rate))))
+
+
+def _past(
+    rates: Sequence[float], passed: Ends, chosen: float, count: int, spacing: float
+) -> list[float]:
+    """Beyond one end, or both, with more of them beyond the one that is nearer to the best."""
+    if passed.low and passed.high:
+        low_is_nearer = chosen <= math.sqrt(rates[0] * rates[-1])
+        below = -(-count // 2) if low_is_nearer else count // 2
+    else:
+        below = count if passed.low else 0
+    return [
+        *_beyond(rates[0], -spacing, below),
+        *_beyond(rates[-1], spacing, count - below),
+    ]
 
 
 def bracket(chosen: Trial) -> tuple[Trial, ...]:
@@ -82,11 +108,11 @@ def _beyond(end: float, spacing: float, count: int) -> list[float]:
     return [rounded(end * 10 ** (spacing * step)) for step in range(1, count + 1)]
 
 
-def _about(line: Sequence[float], rate: float, count: int) -> list[float]:
+def _about(rates: Sequence[float], rate: float, count: int) -> list[float]:
     """Rates inside the gaps on both sides of one, at equal distances in each."""
-    at = line.index(rate)
+    at = rates.index(rate)
     above = count - count // 2
     return [
-        *_between(rate, line[at + 1], above + 2)[1:-1],
-        *_between(line[at - 1], rate, count - above + 2)[1:-1],
+        *_between(rate, rates[at + 1], above + 2)[1:-1],
+        *_between(rates[at - 1], rate, count - above + 2)[1:-1],
     ]

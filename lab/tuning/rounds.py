@@ -12,6 +12,7 @@ from lab.records.reader import read_records
 from lab.specs import CohortSpec, SearchSpec, SeedsSpec, StudySpec
 from lab.tuning.plan import Asked, Seeker
 from lab.tuning.trials import Round, round_of, with_trials
+from lab.words import Clock
 
 TUNING = 0x7E57
 """Part of the address of every draw of a search; part of every recorded run: never change it."""
@@ -33,7 +34,7 @@ def round_study(
             for name, one in asked.items()
         ),
         contrasts=(),
-        clocks=study.clocks,
+        clocks=(Clock.STEPS,),
         search=True,
     )
 
@@ -44,12 +45,13 @@ def _round_cohort(cohort: CohortSpec, root: int, asked: Asked, number: int) -> C
     Crossed levels come in turn over the members, as trials do, so that the two would be one. Only
     the one order of data that are streamed has to stay.
     """
-    return dataclasses.replace(
-        with_trials(cohort, asked.trials),
+    apart = dataclasses.replace(
+        cohort,
         members=len(asked.trials) * asked.repeats,
         seed=_other_than(cohort.seed, root, number),
         seeds=SeedsSpec(order=1) if cohort.seeds.order == 1 else SeedsSpec(),
     )
+    return with_trials(apart, asked.trials)
 
 
 def _other_than(measured: int, *address: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lab.statistics.multiplicity import benjamini_hochberg, e_benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.findings import Finding
-from lab.verdicts.licence import claim, joint_claim
+from lab.verdicts.licence import claim, incomplete, joint_claim
 from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
@@ -66,7 +66,7 @@ def _of_one(finding: Finding, beside: Sequence[Sequence[Finding]]) -> str:
     parts += [_on_another(other, finding) for others in beside for other in others]
     if finding.decision.verdict is Verdict.LARGER_FASTER:
         parts += ["so a smaller net that converges later is no sign of a fault by itself"]
-    parts += [f"measured {claim(finding)}"]
+    parts += [*incomplete([finding]), f"measured {claim(finding)}"]
     return f"{_OPENINGS[finding.decision.verdict]}: {'; '.join(parts)}."
 
 
@@ -107,7 +107,7 @@ def _of_many(findings: Sequence[Finding], beside: Sequence[Sequence[Finding]]) -
     parts += [
         f"counted in {others[0].clock.label}, {_tally(others)}" for others in beside if others
     ]
-    parts += [f"measured {joint_claim(findings, _all_nets(findings))}"]
+    parts += [*incomplete(findings), f"measured {joint_claim(findings, _all_nets(findings))}"]
     return f"{opening(findings, 'pair')}: {'; '.join(parts)}."
 
 

@@ -19,7 +19,7 @@ from lab.verdicts.flips import Flips, flips
 from lab.verdicts.gate import CohortCheck, check
 from lab.verdicts.level_answer import level_answer
 from lab.verdicts.level_language import worded, worded_shares
-from lab.verdicts.licence import FORBIDDEN, claim, licence, untold
+from lab.verdicts.licence import FORBIDDEN, claim, is_tuned_through, licence, untold
 from lab.verdicts.looking import deciding_look
 from lab.verdicts.settings import told_apart
 from lab.verdicts.shares import Share, shares
@@ -138,8 +138,12 @@ def _answer(
 
 
 def _trend(comparison: Comparison, records: Mapping[str, CohortRecords]) -> SizeTrend | None:
-    """Over the sizes of one level: between levels more differs than the size."""
-    if len({contrast.level for contrast in comparison.contrasts}) > 1:
+    """Over the sizes of one level: between levels more differs than the size.
+
+    None where a rate may not be the best, for the trend names a direction too.
+    """
+    unsure = any(not is_tuned_through(one.spec) for one in records.values())
+    if unsure or len({contrast.level for contrast in comparison.contrasts}) > 1:
         return None
     return size_trend(records, comparison.margins)
 

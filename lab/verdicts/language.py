@@ -30,7 +30,6 @@ _MODIFIERS = {
     "look, and estimates taken where one stops lean outward.",
     Modifier.PLANNED_LOOKS: "Members were added until the answer was clear: intervals allow for "
     "the looks planned, and estimates taken where one stops lean outward.",
-    Modifier.TUNING_INCOMPLETE: "Tuning is incomplete, so no direction may be named.",
     Modifier.TIMING: "The verdict is not the same at both ends of what a step may take.",
     Modifier.SECONDS_ONLY: "Neither steps nor FLOPs name this direction: it is this machine's.",
     Modifier.SAME_AS_STEPS: "Batches have one size, so this is the question asked in steps, not a "
@@ -94,6 +93,7 @@ def sentence(finding: Finding) -> str:
         parts += [_medians(finding), _restricted_mean(finding)]
     parts += [_counts(finding), *_unseen_order(finding.decision), *timing.told(finding)]
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
+    parts += [f"{one[0].upper()}{one[1:]}." for one in incomplete([finding])]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
     return " ".join(parts)
 
@@ -164,7 +164,7 @@ def _undecided(finding: Finding) -> str:
         f"{share_of_pairs(decision)}"
     )
     if Modifier.TUNING_INCOMPLETE in decision.modifiers:
-        return f"{text}, but tuning is incomplete: {incomplete(finding)}"
+        return f"{text}, but tuning is incomplete"
     if Modifier.TIMING in decision.modifiers:
         return (
             f"{text}; to settle it takes a better timing of a step, on an idle machine, rather "

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab.quantities import in_turn
-from lab.specs import TunedSpec
+from lab.specs import AnyCohortSpec, CohortSpec, TunedSpec
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.words import Modifier, Verdict
 
@@ -41,15 +41,20 @@ def _equal(one: TunedSpec, other: TunedSpec) -> bool:
     return searches and one.source is None and other.source is None
 
 
+def is_tuned_through(spec: AnyCohortSpec) -> bool:
+    """Whether no search for its rate was left without an end."""
+    return not isinstance(spec, CohortSpec) or spec.tuned is None or spec.tuned.complete
+
+
 def untold(finding: Finding) -> list[Entrant]:
     """Those nets of which it is not known that their rate is the best, though it was sought."""
-    sides = finding.smaller, finding.larger
-    return [side for side in sides if side.tuned is not None and not side.tuned.complete]
+    return [side for side in _sides(finding) if not is_tuned_through(side.spec)]
 
 
-def incomplete(finding: Finding) -> str:
-    """What is wrong with the search of those nets, and what to do; they are one or two."""
-    return "; ".join(map(_why, untold(finding)))
+def incomplete(findings: Sequence[Finding]) -> list[str]:
+    """What is wrong with the searches of such nets, and what to do, in one part of a sentence."""
+    why = dict.fromkeys(_why(side) for one in findings for side in untold(one))
+    return [f"no direction may be named, for {'; '.join(why)}"] if why else []
 
 
 def _why(side: Entrant) -> str:
@@ -58,14 +63,13 @@ def _why(side: Entrant) -> str:
         raise ValueError(f"cohort {name!r} was not tuned")
     if tuned.source not in (None, name):
         return (
-            f"at {name} the rate {in_turn(side.learning_rates)} from {tuned.source} is not known "
-            f"to be the best, for a neighbour was better there, or the search of {tuned.source} "
-            "ends at its range: tune each net by --tune=grid"
+            f"the rate that {name} has from {tuned.source} is not shown to be the best there "
+            "(--tune=grid searches for each)"
         )
     return (
         f"the best rate of {name} cannot be told from an end of those tried, {tuned.lowest:g} to "
-        f"{tuned.highest:g}: pass a larger --tune_decades, --tune_extensions or, where trials "
-        "differ by chance, --tune_repeats"
+        f"{tuned.highest:g} (pass a larger --tune_decades or --tune_extensions; where few arrive, "
+        "a larger --tune_repeats or --budget_steps)"
     )
 
 

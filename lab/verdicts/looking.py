@@ -12,6 +12,7 @@ from lab.verdicts.deciding import SEED, Issue, decision_on, issues
 from lab.verdicts.decision import Decision
 from lab.verdicts.gate import check
 from lab.verdicts.language import warning
+from lab.verdicts.licence import is_tuned_through
 from lab.verdicts.sequential import is_clear
 from lab.words import Clock
 
@@ -49,6 +50,8 @@ def at_look(comparison: Comparison, records: Mapping[str, CohortRecords], look: 
     """
     found = _standings(comparison, records, look)
     told = [_standing(issue, decision, len(comparison.contrasts)) for issue, decision in found]
+    if any(not is_tuned_through(one.spec) for one in records.values()):
+        told.append("tuning is incomplete, so that the verdict will name no direction")
     checks = [check(one.part(0, look), np.random.default_rng(SEED)) for one in records.values()]
     faults = [f"cohort {one.cohort}: {fault}" for one in checks for fault in one.faults]
     return Running(

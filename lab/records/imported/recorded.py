@@ -8,17 +8,27 @@ import numpy as np
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
 from lab.records.imported.detection import first_hits
-from lab.records.reader import read_records
+from lab.records.reader import read_records, read_study
 from lab.specs import TargetSpec
 from lab.words import Direction, Outcome
 
 
 def cohorts(root: Path, target: TargetSpec | None) -> dict[str, CohortRecords]:
-    """All of them; UsageError while members are missing, or for a target that was not watched."""
+    """All of them; UsageError of a search's round, or for a target that was not watched."""
+    require_measured(root)
     records = read_records(root)
     return {
         name: one if target is None else _at(root, one, target) for name, one in records.items()
     }
+
+
+def require_measured(root: Path) -> None:
+    """UsageError if the members chose hyperparameters: doing well by chance is what chose them."""
+    if read_study(root).search:
+        raise UsageError(
+            f"{root} is a round of a search: its members chose the hyperparameters, so nothing may "
+            "be judged by them: pass the run folder above it"
+        )
 
 
 def require_whole(root: Path, records: dict[str, CohortRecords]) -> None:
