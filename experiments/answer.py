@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
         left = f" ({notes[0]})" if notes else ""
         raise UsageError(
             f"no finished run lies below {', '.join(arguments)}{left}: pass a folder of runs, such "
-            "as scripts/run width_race --out=runs/width makes"
+            "as scripts/run width --out=runs/width makes"
         )
     page = across.page(runs, notes)
     out = Path(_OUT.value).expanduser() if _OUT.value is not None else roots[0]

@@ -47,7 +47,10 @@ REGIMES = (Tune.NONE, Tune.GRID, Tune.MUP)
 
 def main() -> None:
     """Flags to study to answer; with --tune in that one way alone."""
-    _causes.scale({}, {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13})
+    _causes.scale(
+        {"tune": "grid"},
+        {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13},
+    )
     widths = _causes.whole_numbers("widths", _WIDTHS.value)
     regimes = (_causes.tune(),) if flags.FLAGS["tune"].present else REGIMES
     models = _causes.sized(_FAMILY.value, widths, depth=_DEPTH.value)

@@ -249,7 +249,7 @@ def test_budgets_may_be_equal_in_flops(
 ) -> None:
     folder = tmp_path / "run"
     flags = ("--widths=4,16", "--members=4", "--eval_every=10", "--budget_steps=40", "--pairs")
-    ended = launch("width_race", *flags, "--budget_clock=flops", f"--out={folder}", extra=quick)
+    ended = launch("width", *flags, "--budget_clock=flops", f"--out={folder}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     verdict = require_run_folder(folder, {"width-4": 4, "width-16": 4}, seconds=True)
     small, large = (one["budget_steps"] for one in document(folder / "study.json")["cohorts"])
@@ -261,6 +261,6 @@ def test_budgets_may_be_equal_in_flops(
     assert horizons["flops"] == 30 * flops[1]
     require_declared_before(ended.stdout, f"{small} steps a member", "40 steps a member")
     refused = launch(
-        "width_race", *flags, "--schedule=cosine", "--budget_clock=flops", f"--out={tmp_path / 'x'}"
+        "width", *flags, "--schedule=cosine", "--budget_clock=flops", f"--out={tmp_path / 'x'}"
     ).refusal
     assert f"pass --schedule_steps={small} or more" in refused

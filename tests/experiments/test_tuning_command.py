@@ -55,7 +55,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_answered_in_a_line(launch: Launch, name: str, tmp_path: Path) -> None:
     arguments, got, remedy = MISTAKES[name]
-    line = launch("width_race", *arguments, f"--out={tmp_path / 'run'}").refusal
+    line = launch("width", *arguments, f"--out={tmp_path / 'run'}").refusal
     assert got in line
     assert remedy in line
     assert not (tmp_path / "run").exists()
@@ -70,17 +70,17 @@ def test_tuned_then_measured_and_the_same_after_kills(
     launch: Launch, tmp_path: Path, quick: dict[str, str]
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    ended = launch("width_race", *SMALL, f"--out={whole}", extra=quick)
+    ended = launch("width", *SMALL, f"--out={whole}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     assert "Search, round 1" in ended.stdout
     assert "when each is tuned with 3 trials of this search (grid)" in " ".join(
         ended.stdout.split()
     )
     for kill in (("record", 1), ("start", 2)):
-        killed = launch("width_race", *SMALL, f"--out={parts}", kill=kill, extra=quick)
+        killed = launch("width", *SMALL, f"--out={parts}", kill=kill, extra=quick)
         assert killed.status == -signal.SIGKILL
     assert (parts / "tuning/round-1/study.json").exists()
-    again = launch("width_race", *SMALL, f"--out={parts}", extra=quick)
+    again = launch("width", *SMALL, f"--out={parts}", extra=quick)
     assert (again.status, again.stderr) == (0, "")
     require_same_records(whole, parts)
     assert json.loads((parts / "verdict.json").read_text())["tuning"][0]["asked"] == 3
@@ -92,5 +92,5 @@ def test_tuned_then_measured_and_the_same_after_kills(
         assert refused.stderr.count("\n") == 1
         assert "its members chose the hyperparameters" in refused.stderr
         assert "pass the run folder above it" in refused.stderr
-    other = launch("width_race", *SMALL[:-4], f"--out={whole}", extra=quick)
+    other = launch("width", *SMALL[:-4], f"--out={whole}", extra=quick)
     assert "another study" in other.refusal
