@@ -67,14 +67,10 @@ def main() -> None:
         print(f"{cohort.name}: {match}")
         cohorts.append(dataclasses.replace(cohort, model=match.spec))
     counts = {one.name: count_parameters(one.model, signature) for one in cohorts}
-    first = cohorts[0]
-    levels = [
-        Level(
-            f"{first.name} and {other.name}",
-            tuple(sorted((first, other), key=lambda one: counts[one.name])),
-        )
-        for other in cohorts[1:]
-    ]
+    levels = []
+    for other in cohorts[1:]:
+        pair = tuple(sorted((cohorts[0], other), key=lambda one: counts[one.name]))
+        levels.append(Level(f"{pair[0].name} against {pair[1].name}", pair))
     _causes.answer("same_count", Cause.ARCHITECTURE, QUESTION, levels, baseline=False)
 
 

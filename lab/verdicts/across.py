@@ -93,6 +93,11 @@ class Cell:
     """Whether its direction is left where the share of false ones is held to alpha."""
 
     @property
+    def about_size(self) -> bool:
+        """Whether "smaller" means anything: not where counts are equal but for the rounding."""
+        return self.cause is not Cause.ARCHITECTURE
+
+    @property
     def refutes(self) -> bool:
         """Whether its direction survives Holm's correction over the whole family."""
         return self.verdict in DIRECTED and self.adjusted_p_value <= self.alpha
@@ -119,7 +124,11 @@ class Family:
         By the end of the win probability's interval that is nearest to one half.
         """
         larger = faster is Verdict.SMALLER_FASTER
-        against = [one for one in self.cells if one.verdict is opposite(faster) and one.refutes]
+        against = [
+            one
+            for one in self.cells
+            if one.about_size and one.verdict is opposite(faster) and one.refutes
+        ]
         return sorted(
             against,
             key=lambda one: (
@@ -130,7 +139,11 @@ class Family:
 
 
 def always(cells: Sequence[Cell], faster: Verdict) -> Always:
-    """Every cell has the direction, each at its level; or one has the other after Holm."""
+    """Every cell has the direction, each at its level; or one has the other after Holm.
+
+    Of cells that compare sizes.
+    """
+    cells = [one for one in cells if one.about_size]
     if cells and all(one.verdict is faster for one in cells):
         return Always.ALWAYS
     if any(one.verdict is opposite(faster) and one.refutes for one in cells):

@@ -6,7 +6,7 @@ from lab.verdicts import language
 from lab.verdicts.answer import opening
 from lab.verdicts.findings import Finding
 from lab.verdicts.flips import Flips, by_number, series_of
-from lab.verdicts.licence import joint_claim
+from lab.verdicts.licence import incomplete, joint_claim
 from lab.verdicts.shares import Share
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
@@ -40,19 +40,41 @@ def level_answer(
     main = by_clock[clocks[0]]
     warnings = dict.fromkeys(fault for one in main for fault in one.warnings)
     noun = f"levels of {cause.value}" if cause else "levels"
+    tally = _named if _by_architecture(cause) else _tally
     told = [
         f"over the {len({one.level for one in main})} {noun}, in {clocks[0].label} to "
-        f"{language.goal(main[0].declared, main[0].target)}, {_tally(main)}"
+        f"{language.goal(main[0].declared, main[0].target)}, {tally(main)}"
     ]
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in main):
         sentences = [f"Not settled, members are still missing: {told[0]}."]
     else:
-        told += [f"counted in {one.label}, {_tally(by_clock[one])}" for one in clocks[1:]]
-        told.append(f"measured {joint_claim(main, 'both nets')}")
-        sentences = [f"{opening(main, 'cell')}: {'; '.join(told)}."]
+        told += [f"counted in {one.label}, {tally(by_clock[one])}" for one in clocks[1:]]
+        told += [*incomplete(main), f"measured {joint_claim(main, 'both nets')}"]
+        first = "At an equal count" if _by_architecture(cause) else opening(main, "cell")
+        sentences = [f"{first}: {'; '.join(told)}."]
         sentences += [one.sentence for one in flips.levels if one.clock is clocks[0]][:1]
         sentences += [one.sentence for one in _telling(shares, clocks[0])]
     return " ".join([*language.warning(warnings), *sentences])
+
+
+def _by_architecture(cause: Cause | None) -> bool:
+    """Then which net is the smaller is a matter of a few parameters, and says nothing."""
+    return cause is Cause.ARCHITECTURE
+
+
+def _named(findings: Sequence[Finding]) -> str:
+    """Who was first, by name."""
+    told = []
+    for one in findings:
+        names = one.smaller.summary.name, one.larger.summary.name
+        match one.decision.verdict:
+            case Verdict.SMALLER_FASTER:
+                told.append(f"{names[0]} before {names[1]}")
+            case Verdict.LARGER_FASTER:
+                told.append(f"{names[1]} before {names[0]}")
+            case other:
+                told.append(f"{names[0]} against {names[1]} {other.value}")
+    return ", ".join(told)
 
 
 def _tally(findings: Sequence[Finding]) -> str:
