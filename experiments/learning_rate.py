@@ -32,7 +32,7 @@ _ASKED = _causes.define(
 )
 _RATES = flags.DEFINE_list(
     "rates",
-    ["0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"],
+    ["0.0003", "0.001", "0.003", "0.01", "0.02", "0.04", "0.06"],
     "The shared rates, each with --members of either network.",
 )
 _WIDTHS = flags.DEFINE_list("widths", ["16", "64"], "Two widths or more, the smallest first.")

@@ -43,9 +43,10 @@ from lab.specs import (
     cohort_seeds,
     default_looks,
 )
-from lab.studies import Say, run_study
+from lab.studies import run_study
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
+from lab.watching import Say
 from lab.words import Tune
 
 __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]

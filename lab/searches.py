@@ -13,13 +13,14 @@ from lab.reports import tuning_text
 from lab.specs import AnyDataSpec, CohortSpec, SearchSpec, StudySpec, holding
 from lab.specs.rules import require
 from lab.specs.settings import Setting
-from lab.studies import Say, gather
+from lab.studies import gather
 from lab.training.runner import Stop
 from lab.tuning.placing import rounded
 from lab.tuning.plan import Histories, Seeker, chosen, next_round, tuned_spec
 from lab.tuning.rounds import round_study, rounds_of, tuning_seed
 from lab.tuning.transfer import groups, transferred_rates, under_mup
 from lab.tuning.trials import Round
+from lab.watching import Say
 from lab.words import Hyperparameter, Search, Tune
 
 DEFAULT_SEARCH = SearchSpec()

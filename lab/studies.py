@@ -4,10 +4,8 @@ import dataclasses
 import datetime
 import importlib.metadata
 import platform
-import shutil
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,14 +32,10 @@ from lab.verdicts import document
 from lab.verdicts.judge import StudyVerdict, judge
 from lab.verdicts.looking import at_look, deciding_look
 from lab.verdicts.settings import told_apart
-from lab.words import Clock, Outcome
+from lab.watching import Say, Watcher, layout_line, throughput, throughput_lines
+from lab.words import Clock
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
-SECONDS_BETWEEN_LINES = 5.0
-
-
-Say = Callable[..., None]
-"""Prints a line; with `end`, as `print` does."""
 
 
 def run_study(
@@ -183,7 +177,7 @@ def _train(
     looks = None
     if study.sequential is not None:
         looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look, say))
-    return run(plans, data, folder, _Watcher(say), stop=stop, looks=looks, warn=_warn)
+    return run(plans, data, folder, Watcher(say), stop=stop, looks=looks, warn=_warn)
 
 
 def _looked(study: StudySpec, folder: RunFolder, look: int, say: Say) -> bool:
@@ -234,106 +228,6 @@ def _timed(
         dataclasses.replace(plan, solo_seconds=solo)
         for plan, solo in zip(plans, solos, strict=True)
     )
-
-
-def layout_line(plan: CohortPlan) -> str:
-    """How a cohort's lanes stand."""
-    layout, devices = plan.layout, len(plan.devices)
-    return (
-        f"Lanes      {plan.cohort.name}: {layout.lanes} lanes, {layout.blocks} "
-        f"{'block' if layout.blocks == 1 else 'blocks'} of {layout.width}, on {devices} "
-        f"{'device' if devices == 1 else 'devices'} ({plan.devices[0].device_kind}); width "
-        f"{plan.lane_width_chosen}"
-    )
-
-
-def throughput(ended: Sequence[CohortProgress]) -> dict[str, dict[str, float]]:
-    """What environment.json keeps of how a session ran; cohorts that trained nothing are absent."""
-    return {
-        cohort.name: {
-            "useful_fraction": cohort.useful_fraction,
-            "member_steps_per_second": cohort.member_steps_per_second,
-            "data_wait_fraction": cohort.data_seconds / cohort.seconds,
-            "members_ended": cohort.ended_here,
-            "device_seconds": cohort.device_seconds,
-            "compile_seconds": cohort.compile_seconds,
-            "compile_device_seconds": cohort.devices * cohort.compile_seconds,
-        }
-        for cohort in ended
-        if cohort.useful_fraction is not None and cohort.member_steps_per_second is not None
-    }
-
-
-def throughput_lines(ended: Sequence[CohortProgress]) -> list[str]:
-    """Of each cohort that was trained in this session."""
-    known = throughput(ended)
-    if not known:
-        return ["Nothing was left to train."]
-    return [
-        f"{name}: {100 * one['useful_fraction']:.1f}% of the lane-steps run were members', "
-        f"{one['member_steps_per_second']:,.0f} member-steps a second{_waited(one)}"
-        for name, one in known.items()
-    ]
-
-
-def _waited(one: Mapping[str, float]) -> str:
-    """Of data that are streamed; others are there."""
-    share = one["data_wait_fraction"]
-    return f", {100 * share:.1f}% of the time spent waiting for data" if share else ""
-
-
-class _Watcher:
-    """Prints where members stand: in place on a terminal, else a line every few seconds."""
-
-    def __init__(self, say: Say) -> None:
-        self._say = say
-        self._started = time.monotonic()
-        self._printed = -SECONDS_BETWEEN_LINES
-        self._in_place = sys.stdout.isatty()
-
-    def __call__(self, cohorts: tuple[CohortProgress, ...]) -> None:
-        now = time.monotonic() - self._started
-        done = all(cohort.done for cohort in cohorts)
-        if not done and not self._in_place and now - self._printed < SECONDS_BETWEEN_LINES:
-            return
-        self._printed = now
-        line = progress_line(cohorts, now)
-        if self._in_place:
-            columns = shutil.get_terminal_size().columns
-            self._say(f"\r\033[K{line[: columns - 1]}", end="\n" if done else "")
-        else:
-            self._say(line)
-
-
-def progress_line(cohorts: Sequence[CohortProgress], seconds: float) -> str:
-    """One line: time since the start, members of each cohort, time left."""
-    parts = [f"{_clock(seconds)} {_standing(cohort)}" for cohort in cohorts[:1]]
-    parts += [_standing(cohort) for cohort in cohorts[1:]]
-    lefts = [cohort.seconds_left for cohort in cohorts]
-    known = [left for left in lefts if left is not None]
-    if len(known) == len(lefts):
-        left = sum(known)
-        parts.append("done" if left == 0 else f"about {_clock(left)} left")
-    return " | ".join(parts)
-
-
-def _standing(cohort: CohortProgress) -> str:
-    ended = cohort.ended
-    counts = [
-        f"{ended.get(Outcome.REACHED, 0)} reached",
-        f"{cohort.running} running",
-        f"{cohort.waiting} waiting",
-        f"{ended.get(Outcome.EXHAUSTED, 0)} out of budget",
-        f"{ended.get(Outcome.DIVERGED, 0)} diverged",
-    ]
-    shown = counts[:2] + [count for count in counts[2:4] if not count.startswith("0")] + counts[4:]
-    return f"{cohort.name}: " + ", ".join(shown)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _warn(line: str) -> None:

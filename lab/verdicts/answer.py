@@ -83,7 +83,7 @@ def _on_another(other: Finding, finding: Finding) -> str:
         Verdict.LARGER_FASTER: f"the larger net was faster {share}",
         Verdict.CROSSING: "the lead changes in the course of training",
         Verdict.EQUIVALENT: f"the two are equivalent {share}",
-        Verdict.UNDECIDED: f"it is undecided{_for_want(other)} {share}",
+        Verdict.UNDECIDED: f"it is undecided {share}{_for_want(other)}",
         Verdict.NOT_REACHED: "neither reached the target within the common budget",
         Verdict.GRID_TOO_COARSE: "the evaluations are too far apart to tell",
     }
@@ -92,7 +92,7 @@ def _on_another(other: Finding, finding: Finding) -> str:
 
 def _for_want(finding: Finding) -> str:
     timed = Modifier.TIMING in finding.decision.modifiers
-    return ", for a step was timed too roughly," if timed else ""
+    return ", for a step was timed too roughly" if timed else ""
 
 
 def _of_many(findings: Sequence[Finding], beside: Sequence[Sequence[Finding]]) -> str:

@@ -78,7 +78,8 @@ def test_a_verdict_that_turns_within_the_interval_is_for_better_timing(judged, m
     assert Modifier.TIMING in found.decision.modifiers
     assert found.decision.more_members is None
     assert "on an idle machine, rather than more members" in found.sentence
-    assert "counted in seconds, it is undecided, for a step was timed too roughly" in verdict.answer
+    assert "counted in seconds, it is undecided (smaller first in" in verdict.answer
+    assert "for a step was timed too roughly" in verdict.answer
     assert on(verdict, Clock.STEPS).decision.verdict is Verdict.SMALLER_FASTER
 
 
