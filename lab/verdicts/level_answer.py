@@ -78,6 +78,24 @@ def _named(findings: Sequence[Finding]) -> str:
 
 
 def _tally(findings: Sequence[Finding]) -> str:
+    """Of every pair of sizes that the levels have in common, at which of them which was faster."""
+    by_sizes: dict[str, list[Finding]] = {}
+    for one in findings:
+        by_sizes.setdefault(_sizes(one), []).append(one)
+    if len(by_sizes) == 1:
+        return _tally_of_one(findings)
+    return ", ".join(f"of {sizes} {_tally_of_one(found)}" for sizes, found in by_sizes.items())
+
+
+def _sizes(one: Finding) -> str:
+    """By parameters; by names where nobody counted them."""
+    nets = one.smaller.summary, one.larger.summary
+    if any(each.parameters is None for each in nets):
+        return " and ".join(each.name for each in nets)
+    return f"{nets[0].parameters:,} and {nets[1].parameters:,} parameters"
+
+
+def _tally_of_one(findings: Sequence[Finding]) -> str:
     by_verdict: dict[Verdict, list[str]] = {}
     ordered = by_number(findings) or findings
     repeated = len({one.level for one in findings}) < len(findings)
