@@ -110,7 +110,7 @@ def _declared(
 ) -> list[CohortSpec]:
     """A cohort a width, on some of the classes."""
     plain = _causes.data_spec(_ASKED)
-    kept = tuple(_causes.whole_numbers("classes_before, classes_after", classes))
+    kept = tuple(map(int, _causes.numbers("classes_before, classes_after", classes)))
     data = dataclasses.replace(
         plain, difficulty=dataclasses.replace(plain.difficulty, classes=kept)
     )

@@ -45,8 +45,23 @@ _FRACTIONS = flags.DEFINE_list("fractions", ["0.1"], "Shares of the text that is
 def main() -> None:
     """Flags to study to answer."""
     _causes.scale(
-        {"tune": "grid", "members": 24, "window": 32},
-        {"members": 64, "window": 64, "widths": "16,32,64,128", "fractions": "0.03,0.1,0.3,1"},
+        {
+            "tune": "grid",
+            "tune_trials": 5,
+            "tune_repeats": 4,
+            "tune_decades": 2.0,
+            "members": 16,
+            "window": 32,
+        },
+        {
+            "tune_trials": 13,
+            "tune_repeats": 8,
+            "tune_decades": 3.0,
+            "members": 64,
+            "window": 64,
+            "widths": "16,32,64,128",
+            "fractions": "0.03,0.1,0.3,1",
+        },
     )
     _causes.require_unused(
         ["optimizer", "momentum", "weight_decay", "dropout", "train_fraction", "sequential"],
@@ -63,7 +78,7 @@ def main() -> None:
     seeds = iter(_flags.seeds(len(widths) * len(fractions)))
     plain = [
         Level(
-            f"{fraction:g} of the text",
+            "" if len(fractions) == 1 else f", {fraction:g} of the text",
             tuple(
                 dataclasses.replace(
                     _causes.cohort(
@@ -122,7 +137,7 @@ def _level(text: Level, cohorts: Sequence[CohortSpec], setting: tuple[float, flo
     dropout, decay = setting
     values = {Hyperparameter.DROPOUT: dropout, Hyperparameter.WEIGHT_DECAY: decay}
     at = tuple(Setting(one.hyperparameter, values[one.hyperparameter]) for one in cohorts[0].vary)
-    return Level(f"dropout {dropout:g}, decay {decay:g}, {text.name}", tuple(cohorts), at)
+    return Level(f"dropout {dropout:g}, decay {decay:g}{text.name}", tuple(cohorts), at)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from toys import TWO_CLASSES, easy_images, mlp_cohort
 from lab.costs import step_cost
 from lab.training.member import Member, MemberState, make_member
 from lab.training.resident import Examples
+from lab.training.roll import Roll
 
 WIDTH, LENGTH = 16, 12
 
@@ -32,14 +33,14 @@ def recurrent(unroll: int) -> Member:
 
     plain = make_member(mlp_cohort(), TWO_CLASSES)
 
-    def init(member: jax.Array) -> MemberState:
-        return plain.init(member)._replace(params=jnp.ones((WIDTH, WIDTH)))
+    def start(member: jax.Array, roll: Roll) -> MemberState:
+        return plain.start(member, roll)._replace(params=jnp.ones((WIDTH, WIDTH)))
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
         del batch
         return state._replace(params=state.params - jax.grad(loss)(state.params))
 
-    return plain._replace(init=init, learn=learn)
+    return plain._replace(start=start, learn=learn)
 
 
 @pytest.mark.parametrize("unroll", [1, 5, 6])

@@ -41,21 +41,21 @@ def _maps(rows: Mapping[tuple[str, ...], Mapping[str, Cells]], name: str) -> Pic
     deepest = max(len(one["targets"]) for row in rows.values() for one in row.values())
     with canvas(len(rows), len(clocks), 1.1 + 0.3 * deepest) as (figure, axes):
         for panels, (key, row) in zip(axes, rows.items(), strict=True):
+            # One title a row: names are long, and a panel's axis names its clock.
+            panels[0].set_title(_title(key, repeated), loc="left", fontsize=10)
             for panel, clock in zip(panels, clocks, strict=True):
                 if clock in row:
                     _map_panel(panel, row[clock], roomy=len(clocks) <= 2)
-                    panel.set_title(_title(key, clock, repeated), loc="left", fontsize=10)
                 else:
                     panel.set_visible(False)
         figure.legend(handles=_map_key(), loc="outside upper left", ncols=4)
         return finished(figure, name, _map_caption(rows, clocks))
 
 
-def _title(key: tuple[str, ...], clock: str, repeated: bool) -> str:
+def _title(key: tuple[str, ...], repeated: bool) -> str:
     """With names where levels alone would not tell the rows apart."""
     level, smaller, larger = key
-    who = level if level and not repeated else f"{smaller} against {larger}"
-    return f"{who}, in {Clock(clock).label}"
+    return level if level and not repeated else f"{smaller} against {larger}"
 
 
 def _map_panel(panel: Axes, one: Cells, roomy: bool) -> None:

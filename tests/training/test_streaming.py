@@ -44,7 +44,7 @@ from lab.training.planning import CohortPlan, plan_study
 from lab.training.progress import CohortProgress
 from lab.training.replay import replay
 from lab.training.resident import Chunks, Examples, make_resident
-from lab.training.roll import roll_of
+from lab.training.roll import Roll, roll_of
 from lab.training.rounding import BITS_DEPEND_ON
 from lab.training.runner import Looks, run
 from lab.training.streaming import WINDOW_BYTES, Feed, most_evaluations
@@ -89,8 +89,8 @@ def reader(cohort: CohortSpec) -> Member:
     """A member of the parabola whose second metric tells one series of batches from another."""
     plain, draw = descent_member(cohort), make_member(cohort, TWO_CLASSES).draw
 
-    def init(member: jax.Array) -> MemberState:
-        return plain.init(member)._replace(model_state=jnp.zeros((), jnp.int32))
+    def start(member: jax.Array, roll: Roll) -> MemberState:
+        return plain.start(member, roll)._replace(model_state=jnp.zeros((), jnp.int32))
 
     def learn(state: MemberState, batch: Examples) -> MemberState:
         pixels = batch.inputs.astype(jnp.int32).ravel()
@@ -104,7 +104,7 @@ def reader(cohort: CohortSpec) -> Member:
         mark = (state.model_state % 1_000_003).astype(jnp.float32)
         return state, info._replace(metrics_M=info.metrics_M.at[1].set(mark))
 
-    return plain._replace(init=init, draw=draw, learn=learn, evaluate=evaluate)
+    return plain._replace(start=start, draw=draw, learn=learn, evaluate=evaluate)
 
 
 def reader_plan(
