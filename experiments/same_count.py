@@ -49,7 +49,10 @@ _TOLERANCE = flags.DEFINE_float("tolerance", 0.05, "How far off a network may be
 
 def main() -> None:
     """Flags to study to answer."""
-    _causes.scale({"tune": "grid"}, {"members": 256, "parameters": 30000, "tune_trials": 13})
+    _causes.scale(
+        {"tune": "grid", "members": 48, "tune_trials": 5, "tune_repeats": 4},
+        {"members": 256, "parameters": 30000, "tune_trials": 13, "tune_repeats": 8},
+    )
     names, models = _entrants()
     seeds = _flags.seeds(len(models))
     declared = [
