@@ -92,15 +92,15 @@ def sized(family: str, sizes: Sequence[int], dial: str = "width", **dials: Any) 
     return [model_spec(family, {dial: size, **dials}) for size in sizes]
 
 
-def whole_numbers(flag: str, texts: Sequence[str], fewest: int = 2) -> list[int]:
-    """Sizes as a flag gives them, increasing; UsageError for fewer."""
+def sizes(flag: str, texts: Sequence[str]) -> list[int]:
+    """Two or more as a flag gives them, the smallest first."""
     try:
         found = [int(text) for text in texts]
     except ValueError:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; it must be whole numbers: pass --{flag}=8,32"
         ) from None
-    if len(found) < fewest:
+    if len(found) < 2:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; a comparison takes two or more: pass --{flag}=8,32"
         )
@@ -154,6 +154,11 @@ def answer(
     first = found[0].name if baseline and len(found) > 1 else ""
     study = cause_study(cause, question, found, first, _flags.sequential())
     _study.answer(experiment, study, data, requests(found, tune()), folder)
+
+
+def fingerprint() -> str:
+    """What shared flags add to what is asked, besides the cohorts."""
+    return _tuning.fingerprint() + _clocks.fingerprint()
 
 
 def tune() -> Tune:

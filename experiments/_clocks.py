@@ -21,6 +21,11 @@ _BUDGET_CLOCK = flags.DEFINE_enum(
 )
 
 
+def fingerprint() -> str:
+    """What the flags add to the cohorts that were declared."""
+    return str(_BUDGET_CLOCK.value)
+
+
 def budgeted(cohorts: Sequence[CohortSpec], data: DataArrays) -> tuple[CohortSpec, ...]:
     """The cohorts with the budgets that the flag gives them."""
     return equal_budgets(cohorts, data, Clock(_BUDGET_CLOCK.value))

@@ -7,7 +7,7 @@
 The shallower against the deeper network, plain and with skips, all with their layers normalised.
 Every network is tuned by the same search on other seeds.
 
-Expect plain depth to slow convergence down in steps and more so in FLOPs, and skips to repair most
+Expect plain depth to slow convergence down in steps and more so in FLOPs, and skips to repair some
 of it (He et al. 2016; Sankararaman et al. 2020): what share of the gap they take away is told.
 """
 
@@ -44,7 +44,7 @@ DIALS = {"mlp": "depth", "cnn": "depth", "resnet": "blocks"}
 def main() -> None:
     """Flags to study to answer."""
     _causes.scale({"tune": "grid"}, {"members": 256, "depths": "2,4,8,16,32", "tune_trials": 13})
-    depths = _causes.whole_numbers("depths", _DEPTHS.value)
+    depths = _causes.sizes("depths", _DEPTHS.value)
     dial, spec = DIALS[_FAMILY.value], _causes.data_spec(_ASKED)
     seeds = iter(_flags.seeds(2 * len(depths)))
 

@@ -62,7 +62,7 @@ def main() -> None:
     _causes.require_unused(
         ["train_fraction", "label_noise", "classes"], "the experiment turns these dials itself"
     )
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    widths = _causes.sizes("widths", _WIDTHS.value)
     models, plain = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
     problems = _problems(plain)
     seeds = iter(_flags.seeds(len(widths) * len(problems)))
@@ -90,7 +90,7 @@ def _problems(plain: DataSpec) -> dict[str, DataSpec]:
         problems[f"{share:g} of the examples"] = harder(train_fraction=share)
     for share in _causes.numbers("noises", _NOISES.value):
         problems[f"{share:g} of the labels wrong"] = harder(label_noise=share)
-    for number in _causes.whole_numbers("numbers_of_classes", _CLASSES.value, fewest=0):
+    for number in map(int, _causes.numbers("numbers_of_classes", _CLASSES.value)):
         problems[f"{number} classes"] = harder(classes=tuple(range(number)))
     return problems
 

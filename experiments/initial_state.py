@@ -23,6 +23,7 @@ from absl import flags
 
 from experiments import _causes, _flags, _study
 from lab.causes import Level
+from lab.errors import UsageError
 from lab.specs import CohortSpec, InitialSpec, ModelSpec, SeedsSpec, SourceSpec, StudySpec
 from lab.words import Cause, Scheme, Use
 
@@ -57,7 +58,7 @@ _AFTER = flags.DEFINE_list("classes_after", list("56789"), "Classes of the race.
 
 OF_A_START = (
     *("init", "deviation", "zero_branches", "zero", "pretrained", "matched", "fresh"),
-    *("parametrisation", "base_width"),
+    *("frozen", "parametrisation", "base_width"),
 )
 LAST_LAYER = "Dense_2"
 LEVELS_OF_LUCK = 8
@@ -78,16 +79,20 @@ def main() -> None:
         [*OF_A_START, "classes", "cross"],
         "the experiment goes through initial states itself",
     )
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    widths = _causes.sizes("widths", _WIDTHS.value)
     starts = _causes.among("starts", _STARTS.value, [*STARTS, MATCHED, PRETRAINED, CROSSED])
+    if CROSSED in starts:
+        _require_whole_crossings()
     models = _causes.sized("mlp", widths)
     seeds = _flags.seeds(len(widths) * (len(starts) + 1))
     names = [f"width-{width}" for width in widths]
-    declared = _declared(names, models, seeds, _AFTER.value)
+    before, after = (
+        [int(number) for number in _causes.numbers(flag.name, flag.value)]
+        for flag in (_BEFORE, _AFTER)
+    )
+    declared = _declared(names, models, seeds, after)
     root = _root(starts, declared)
     trained = root.with_name(f"{root.name}-pretraining")
-    if {MATCHED, PRETRAINED} & set(starts):
-        _pretrain(trained, _declared(names, models, seeds, _BEFORE.value))
     levels = []
     for index, start in enumerate(starts, start=1):
         cohorts = [
@@ -99,18 +104,31 @@ def main() -> None:
         if start == CROSSED:
             cohorts = [dataclasses.replace(one, seed=cohorts[0].seed) for one in cohorts]
         levels.append(Level(start, tuple(cohorts)))
+    # Late: a mistake in a flag must not cost a training.
+    if {MATCHED, PRETRAINED} & set(starts):
+        _pretrain(trained, _declared(names, models, seeds, before))
     _causes.answer("initial_state", Cause.INITIAL_STATE, QUESTION, levels, folder=root)
+
+
+def _require_whole_crossings() -> None:
+    every = LEVELS_OF_LUCK**2
+    if _flags.members() % every or _flags.sequential() is not None:
+        raise UsageError(
+            f"at the level {CROSSED} members have each of {every} combinations of seeds equally "
+            f"often, all of them from the start: pass --members={every}, without --sequential, or "
+            f"--starts without {CROSSED}"
+        )
 
 
 def _declared(
     names: Sequence[str],
     models: Sequence[ModelSpec],
     seeds: Sequence[int],
-    classes: Sequence[str],
+    classes: Sequence[int],
 ) -> list[CohortSpec]:
     """A cohort a width, on some of the classes."""
     plain = _causes.data_spec(_ASKED)
-    kept = tuple(map(int, _causes.numbers("classes_before, classes_after", classes)))
+    kept = tuple(classes)
     data = dataclasses.replace(
         plain, difficulty=dataclasses.replace(plain.difficulty, classes=kept)
     )
@@ -136,7 +154,7 @@ def _starting(cohort: CohortSpec, start: str, trained: Path) -> CohortSpec:
 
 
 def _root(starts: Sequence[str], declared: Sequence[CohortSpec]) -> Path:
-    asked = f"{starts} {declared} {_BEFORE.value}"
+    asked = f"{starts} {declared} {_BEFORE.value} {_causes.fingerprint()}"
     return _flags.out_folder("initial_state", hashlib.sha256(asked.encode()).hexdigest()).resolve()
 
 

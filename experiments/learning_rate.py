@@ -8,8 +8,9 @@ Both networks at each of several shared rates, all rates lanes of one program, a
 each network's rate tuned by the same search on other seeds, which is what the shared rates are held
 against.
 
-Expect the verdict to depend on the rate: a rate that is large for the wide network and small for
-the narrow one turns the order round. What share of a gap the rate makes up is told for each.
+Expect the wider network to be first in steps at every rate at which both learn, by a margin that
+changes with the rate; what share of the gap a rate makes up, and where the order turns if it does,
+is told.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from absl import flags
 
 from experiments import _causes, _flags
 from lab.causes import Level
+from lab.errors import UsageError
 from lab.specs import Setting, Varied
 from lab.words import Cause, Hyperparameter, Tune
 
@@ -44,9 +46,16 @@ def main() -> None:
     _causes.scale(
         {"tune": "grid"}, {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13}
     )
-    _causes.require_unused(["sequential"], "members have several rates")
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    _causes.require_unused(["sequential", "vary"], "members have several rates")
+    if _causes.tune() is Tune.NONE:
+        _causes.require_unused(["learning_rate"], "all rates are those of --rates")
+    widths = _causes.sizes("widths", _WIDTHS.value)
     rates = _causes.numbers("rates", _RATES.value)
+    if len(set(rates)) < max(2, len(rates)):
+        raise UsageError(
+            f"rates is {','.join(_RATES.value)}; it takes two or more, each once: pass "
+            "--rates=0.001,0.01"
+        )
     models, spec = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
     seeds = _flags.seeds(2 * len(widths))
     vary = Varied(Hyperparameter.LEARNING_RATE, tuple(rates))

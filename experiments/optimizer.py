@@ -61,7 +61,7 @@ def main() -> None:
         ["optimizer", "momentum", "weight_decay", "learning_rate"],
         "the experiment goes through optimizers, each with a rate of its own",
     )
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    widths = _causes.sizes("widths", _WIDTHS.value)
     names = _causes.among("optimizers", _OPTIMIZERS.value, list(RATES))
     models, spec = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
     seeds = iter(_flags.seeds(len(widths) * len(names)))

@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from experiments import _causes, _flags, _study
-from lab.causes import Level, cause_study, requests
-from lab.specs import AdamWSpec, CohortSpec, DataSpec, Setting, Varied, holding
+from lab.causes import Level, cause_study
+from lab.errors import UsageError
+from lab.specs import AdamWSpec, CohortSpec, DataSpec, Setting, StudySpec, Varied, holding
 from lab.words import Cause, Hyperparameter, Tune
 
 QUESTION = "On little text, does regularisation decide whether the smaller network converges first?"
@@ -64,19 +65,45 @@ def main() -> None:
         },
     )
     _causes.require_unused(
-        ["optimizer", "momentum", "weight_decay", "dropout", "train_fraction", "sequential"],
+        (
+            *("optimizer", "momentum", "weight_decay", "dropout", "train_fraction"),
+            *("sequential", "cross", "vary", "tune_also"),
+        ),
         "the experiment turns regularisation and the amount of text itself",
     )
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
-    models = _causes.sized("transformer", widths, depth=_DEPTH.value, heads=_HEADS.value)
     settings = tuple(
         itertools.product(
             _causes.numbers("dropouts", _DROPOUTS.value), _causes.numbers("decays", _DECAYS.value)
         )
     )
+    if len(set(settings)) < max(2, len(settings)):
+        raise UsageError(
+            f"dropouts is {','.join(_DROPOUTS.value)} and decays is {','.join(_DECAYS.value)}; "
+            "they make two settings or more, each once: pass --dropouts=0,0.1"
+        )
+    # Made before anything is trained, so that a mistake costs nothing.
+    texts = _texts()
+    folder = _study.folder_of("regularization", _study_of(texts, settings))
+    found, data = _causes.opened(texts)
+    # Rates first, without regularisation: they hold for all settings alike.
+    plain = cause_study(Cause.REGULARIZATION, QUESTION, found, "")
+    tuned = _study.tuned(plain, data, folder)
+    found = [
+        one._replace(cohorts=tuple(tuned.cohort(each.name) for each in one.cohorts))
+        for one in found
+    ]
+    study = _study_of(found, settings)
+    untouched = {cohort.name: Tune.NONE for cohort in study.cohorts}
+    _study.answer("regularization", study, data, untouched, folder)
+
+
+def _texts() -> list[Level]:
+    """A level a share of the text, of cohorts that have no setting yet."""
+    widths = _causes.sizes("widths", _WIDTHS.value)
+    models = _causes.sized("transformer", widths, depth=_DEPTH.value, heads=_HEADS.value)
     fractions = _causes.numbers("fractions", _FRACTIONS.value)
     seeds = iter(_flags.seeds(len(widths) * len(fractions)))
-    plain = [
+    return [
         Level(
             "" if len(fractions) == 1 else f", {fraction:g} of the text",
             tuple(
@@ -95,23 +122,15 @@ def main() -> None:
         )
         for fraction in fractions
     ]
-    found, data = _causes.opened(plain)
-    # Rates first, without regularisation: they hold for all settings alike.
-    declared = cause_study(Cause.REGULARIZATION, QUESTION, found, "")
-    folder = _study.folder_of("regularization", declared)
-    study = _study.tuned(declared, data, folder)
-    levels = [
-        _level(one, [_varied(study.cohort(each.name), settings) for each in one.cohorts], setting)
-        for one in found
-        for setting in settings
-    ]
-    _study.answer(
-        "regularization",
-        cause_study(Cause.REGULARIZATION, QUESTION, levels, levels[0].name),
-        data,
-        requests(levels, Tune.NONE),
-        folder,
-    )
+
+
+def _study_of(texts: Sequence[Level], settings: Sequence[tuple[float, float]]) -> StudySpec:
+    """Every setting on every share of the text."""
+    levels = []
+    for one in texts:
+        cohorts = [_varied(each, settings) for each in one.cohorts]
+        levels += [_level(one, cohorts, setting) for setting in settings]
+    return cause_study(Cause.REGULARIZATION, QUESTION, levels, levels[0].name)
 
 
 def _part(fraction: float) -> DataSpec:

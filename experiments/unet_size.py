@@ -8,8 +8,9 @@ photographs, each at the learning rate that a search on other seeds found for it
 its own initial weights and its own order of the data. The time to a declared IoU on the whole
 validation split is compared as two distributions, on the clocks steps, examples, FLOPs and seconds.
 
-Expect the larger to be first in steps, and the smaller in FLOPs, of which a step of the larger
-takes 1.7 times as many. --tune=none compares both at one rate, and licenses no claim about size.
+Expect the larger to be first in steps, and no direction in FLOPs, of which a step of the larger
+takes 1.7 times as many: about as much as it saves. --tune=none compares both at one rate, at which
+the smaller is first in FLOPs, and licenses no claim about size.
 """
 
 import dataclasses

@@ -32,6 +32,7 @@ _ASKED = _causes.define(
 _FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
 _WIDTHS = flags.DEFINE_list("widths", ["8", "32", "128"], "Two widths or more, the smallest first.")
 _DEPTH = flags.DEFINE_integer("depth", 2, "Hidden layers, or convolutions.")
+REGIMES = (Tune.NONE, Tune.GRID, Tune.MUP)
 LEVELS = {
     Tune.NONE: "shared rate",
     Tune.DEFAULT: "rate by rule",
@@ -42,16 +43,13 @@ LEVELS = {
 }
 
 
-REGIMES = (Tune.NONE, Tune.GRID, Tune.MUP)
-
-
 def main() -> None:
     """Flags to study to answer; with --tune in that one way alone."""
     _causes.scale(
         {"tune": "grid"},
         {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13},
     )
-    widths = _causes.whole_numbers("widths", _WIDTHS.value)
+    widths = _causes.sizes("widths", _WIDTHS.value)
     regimes = (_causes.tune(),) if flags.FLAGS["tune"].present else REGIMES
     models = _causes.sized(_FAMILY.value, widths, depth=_DEPTH.value)
     seeds = iter(_flags.seeds(len(widths) * len(regimes)))

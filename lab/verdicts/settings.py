@@ -29,12 +29,16 @@ def told_apart(
 
 
 def at_setting(records: CohortRecords, settings: Iterable[Setting]) -> CohortRecords:
-    """The members with these hyperparameters, under the numbers they had."""
+    """The members with these hyperparameters, under the numbers they had.
+
+    No search was for them: it was for a cohort that varied in nothing.
+    """
     spec = records.spec
     if not isinstance(spec, CohortSpec):
         raise ValueError(f"of cohort {spec.name!r} no hyperparameters are known")
     held = tuple(settings)
     first, period = spec.at(held)
+    count = spec.members // period
     kept_N = records.member % period == first
     kept_R = records.curves.member % period == first
     curves = Curves(
@@ -45,10 +49,10 @@ def at_setting(records: CohortRecords, settings: Iterable[Setting]) -> CohortRec
     return dataclasses.replace(
         records,
         spec=dataclasses.replace(
-            holding(dataclasses.replace(spec, members=spec.members // period, vary=()), held),
+            holding(dataclasses.replace(spec, members=count, vary=(), tuned=None), held),
             name=_name(spec, held),
         ),
-        planned=spec.members // period,
+        planned=count,
         member=records.member[kept_N],
         seed_ids={factor: ids[kept_N] for factor, ids in records.seed_ids.items()},
         outcome=tuple(itertools.compress(records.outcome, np.asarray(kept_N))),
