@@ -213,23 +213,26 @@ def _cell(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> Cell:
         members=decision.members,
         licence=licence(decision.modifiers),
         licence_words=tuple(each.value for each in decision.modifiers if each in _OF_RATES),
-        cost=_cost(run.verdict, one),
+        cost=_cost(run, one, asked),
         nets=_nets(run.study, asked),
     )
 
 
-def _cost(verdict: StudyVerdict, one: ContrastVerdict) -> float | None:
-    names = one.level, one.smaller, one.larger
-    return next(
-        (
-            known.ratio
-            for flip in verdict.flips.cost_ratios
-            if (flip.level, flip.smaller, flip.larger) == names
-            for known in flip.known
-            if known.clock is one.clock
-        ),
-        None,
-    )
+def _cost(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> float | None:
+    """Known without any flip too: none are told where tuning is incomplete."""
+    summaries = {each.name: each for each in run.verdict.cohorts}
+    pair = summaries[one.smaller], summaries[one.larger]
+    match one.clock:
+        case Clock.STEPS:
+            costs: list[float | None] = [1.0, 1.0]
+        case Clock.EXAMPLES:
+            sides = asked.smaller, asked.larger
+            costs = [run.study.cohort(each).batch_size for each in sides]
+        case Clock.FLOPS:
+            costs = [each.flops_per_step for each in pair]
+        case _:
+            costs = [each.solo_seconds_per_step for each in pair]
+    return None if costs[0] is None or costs[1] is None else costs[1] / costs[0]
 
 
 def _nets(study: StudySpec, asked: ContrastSpec) -> str:

@@ -11,7 +11,8 @@ from lab.statistics.intervals import Interval
 from lab.verdicts.cost_ratio import CostRatioFlip, cost_ratio_flip
 from lab.verdicts.findings import Finding
 from lab.verdicts.first import First
-from lab.verdicts.winner_map import WinnerMap
+from lab.verdicts.licence import untold
+from lab.verdicts.winner_map import WinnerMap, may_be_told
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
@@ -64,10 +65,15 @@ def flips(
     maps: Sequence[WinnerMap],
     findings: Sequence[Finding],
 ) -> Flips:
-    """`findings` are those of all contrasts, clocks and targets; the hardest comes last."""
+    """`findings` are those of all contrasts, clocks and targets; the hardest comes last.
+
+    Nothing turns by nets whose rates may not be the best: of those no direction is named.
+    """
     return Flips(
         cost_ratios=tuple(
-            cost_ratio_flip(one, comparison, records) for one in comparison.contrasts
+            cost_ratio_flip(one, comparison, records)
+            for one in comparison.contrasts
+            if may_be_told(one, records)
         ),
         targets=tuple(flip for one in maps for flip in target_flips(one)),
         levels=tuple(level_flips(findings, comparison.baseline)),
@@ -96,7 +102,8 @@ def target_flips(found: WinnerMap) -> list[TargetFlip]:
 def level_flips(findings: Sequence[Finding], baseline: str) -> list[LevelFlip]:
     """On each clock, for each pair that the levels repeat."""
     found = []
-    for (clock, pair), series in series_of(findings).items():
+    for (clock, pair), whole in series_of(findings).items():
+        series = [one for one in whole if not untold(one)]
         ordered = by_number(series)
         if ordered is None:
             found += _against_baseline(clock, pair, series, baseline)

@@ -58,8 +58,9 @@ class StudyVerdict:
 
     `trend` is over three sizes or more. `look` is how many members of each cohort it was taken
     from, where they were added in turn. Maps, flips and shares are of a fixed number of members
-    that have all ended; else there are none. `tuning` and `best_of` are of the searches that the
-    hyperparameters are from: no records of the study hold them, and `judge` leaves them out.
+    that have all ended, and of nets whose tuning is complete; else there are none. `tuning` and
+    `best_of` are of the searches that the hyperparameters are from: no records of the study hold
+    them, and `judge` leaves them out.
     """
 
     question: str

@@ -19,7 +19,7 @@ from lab.statistics.fieller import Estimates
 from lab.statistics.intervals import Interval
 from lab.verdicts.deciding import Issue, meet
 from lab.verdicts.meeting import Meeting, Side, Unit
-from lab.verdicts.winner_map import clocks_of_their_own
+from lab.verdicts.winner_map import clocks_of_their_own, may_be_told
 from lab.words import Clock, Factor
 
 Influence = Mapping[tuple[object, ...], float]
@@ -61,7 +61,10 @@ class _Gap:
 
 
 def shares(comparison: Comparison, records: Mapping[str, CohortRecords]) -> tuple[Share, ...]:
-    """For each level but the baseline, each clock but seconds and each pair; none without one."""
+    """For each level but the baseline, each clock but seconds and each pair; none without one.
+
+    None from or to nets whose rates may not be the best: their gap may be the search's.
+    """
     by_level: dict[str, list[ContrastSpec]] = {}
     for one in comparison.contrasts:
         by_level.setdefault(one.level, []).append(one)
@@ -71,6 +74,7 @@ def shares(comparison: Comparison, records: Mapping[str, CohortRecords]) -> tupl
         for pair, held in enumerate(baseline)
         for contrasts in by_level.values()
         for other in contrasts[pair : pair + 1]
+        if may_be_told(held, records) and may_be_told(other, records)
         for clock in clocks_of_their_own(comparison, records, held)
         # What a step's seconds may be off by has no part in these intervals.
         if clock is not Clock.SECONDS

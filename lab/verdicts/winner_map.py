@@ -19,6 +19,7 @@ from lab.verdicts.deciding import SEED, Issue, meet
 from lab.verdicts.easier import targets, watched
 from lab.verdicts.first import First, Standing, agreed, standing
 from lab.verdicts.landmarks import landmark_times
+from lab.verdicts.licence import is_tuned_through
 from lab.verdicts.meeting import Meeting
 from lab.verdicts.timing import readings
 from lab.words import Clock
@@ -65,6 +66,7 @@ def winner_maps(
 ) -> tuple[WinnerMap, ...]:
     """For each contrast, on each clock that asks a question of its own; all members must be there.
 
+    None of a contrast whose rates may not be the best, for a map names directions.
     Cohorts that were trained to one target are looked at on the same ones.
     """
     together: dict[object, list[CohortRecords]] = {}
@@ -75,8 +77,14 @@ def winner_maps(
     return tuple(
         _map(contrast, clock, comparison.margins.alpha_win, seen, records)
         for contrast in comparison.contrasts
+        if may_be_told(contrast, records)
         for clock in clocks_of_their_own(comparison, records, contrast)
     )
+
+
+def may_be_told(contrast: ContrastSpec, records: Mapping[str, CohortRecords]) -> bool:
+    """Whether a direction may be named: no search for a rate of either was left without an end."""
+    return all(is_tuned_through(records[one].spec) for one in (contrast.smaller, contrast.larger))
 
 
 def clocks_of_their_own(

@@ -1,10 +1,13 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from lab.specs import Comparison, ContrastSpec, SearchSpec, TunedSpec
+from lab.verdicts.judge import judge
 from lab.verdicts.words import Modifier, Verdict
-from lab.words import Clock
+from lab.words import Cause, Clock
 
 
 def drawn(seed, centre, members=64):
@@ -106,3 +109,56 @@ def test_easier_target_counts_members_that_never_reached_the_hardest(judged, mad
 def test_judging_twice_gives_the_same_verdict(judged, made):
     cohorts = {"small": made([None] * 60 + [80] * 4), "large": made(FAST[:30] + [None] * 34)}
     assert judged(**cohorts) == judged(**cohorts)
+
+
+SEARCHED = TunedSpec(SearchSpec(), 99, 10, 1e-4, 0.1, complete=True, member_steps=1000)
+
+
+@pytest.fixture(name="levels")
+def levels_fixture(made):
+    """Judges two pairs at each of three levels; in the cohorts named the search had no end."""
+
+    def run(*without_end):
+        records, contrasts = {}, []
+        for level in ("plain", "skips", "norm"):
+            for pair in "ab":
+                names = f"{level}-{pair}-s", f"{level}-{pair}-l"
+                hits = (SLOW, FAST) if level != "norm" else (FAST, SLOW)
+                for name, own in zip(names, hits, strict=True):
+                    one = made(own, flops_per_step=1e6 if name[-1] == "s" else 2e6).records(name)
+                    tuned = dataclasses.replace(SEARCHED, complete=name not in without_end)
+                    spec = dataclasses.replace(one.spec, tuned=tuned)
+                    records[name] = dataclasses.replace(one, spec=spec)
+                contrasts.append(ContrastSpec(*names, level))
+        clocks = Clock.STEPS, Clock.FLOPS
+        return judge(
+            Comparison("?", tuple(contrasts), clocks, cause=Cause.DEPTH, baseline="plain"), records
+        )
+
+    return run
+
+
+def told(verdict):
+    """The levels and pairs that maps, flips and shares speak of."""
+    nets = {(one.level, one.smaller[-3]) for one in (*verdict.maps, *verdict.flips.cost_ratios)}
+    flips = {(one.from_level, one.to_level, one.pair) for one in verdict.flips.levels}
+    return nets, flips, {(one.level, one.pair) for one in verdict.shares}
+
+
+def test_where_tuning_is_incomplete_no_direction_is_named_in_any_way(levels):
+    whole, one, base = levels(), levels("skips-a-l"), levels("plain-b-s")
+    every = {(level, pair) for level in ("plain", "skips", "norm") for pair in "ab"}
+    shares = {(level, pair) for level in ("skips", "norm") for pair in (0, 1)}
+    turned = {("plain", "norm", 0), ("plain", "norm", 1)}
+    assert told(whole) == (every, turned, shares)
+    # Pair b of the level keeps its place beside the baseline's.
+    assert told(one) == (every - {("skips", "a")}, turned, shares - {("skips", 0)})
+    kept = [(each.level, each.pair, each.share) for each in whole.shares]
+    assert [each for each in kept if each[:2] != ("skips", 0)] == [
+        (each.level, each.pair, each.share) for each in one.shares
+    ]
+    assert told(base) == (
+        every - {("plain", "b")},
+        {("plain", "norm", 0)},
+        {*shares} - {("skips", 1), ("norm", 1)},
+    )
