@@ -36,7 +36,7 @@ def round_lines(name: str, found: Round) -> str:
         )
         for one in pooled([found])
     )
-    header = ("rate", "mean steps, never as the budget", "reached", "diverged")
+    header = ("rate", "mean steps, never as its own budget", "reached", "diverged")
     return f"{name}\n{Table(header, rows, frozenset(range(4))).text('  ')}"
 
 
@@ -73,10 +73,11 @@ def table(document: Document) -> Table:
 
 _READING = (
     "Rates were found on members apart from those above, by the mean number of steps to the "
-    "target, never counting as the budget. trials: one that was given members again counts anew. "
-    "search: FLOPs of all members of the search. mean steps: "
-    "of the members above, never as the budget. in all: FLOPs of the search and of one member's "
-    "way to the target; of a transferred rate with the search that it is from."
+    "target, never counting as the budget of the cohort itself. trials: one that was given members "
+    "again counts anew. search: FLOPs of all members of the search. mean steps: of the members "
+    "above, never as the cohort's own budget, so that it compares no cohorts of unequal budgets. "
+    "in all: FLOPs of the search and of those mean steps of one member; of a transferred rate with "
+    "the search that it is from."
 )
 
 
@@ -90,13 +91,21 @@ def explained(document: Document) -> list[str]:
 def _best_of(one: Mapping[str, Any]) -> str:
     names = f"{one['smaller']} and {one['larger']}"
     how = "Expected steps of the best among n trials, ranked by one half of each trial's members "
-    how += f"and scored by the other, {names}: "
+    how += f"and scored by the other, never as {_never(one)}, {names}: "
     if one["ahead"] is not None:
         return f"{how}{one['ahead']} is ahead for every tuning budget up to {one['trials']}."
     if not one["lead_changes"]:
         return f"{how}no budget up to {one['trials']} turns the lead, but at some they are level."
     turns = formatting.joined([str(drawn) for drawn in one["lead_changes"]])
     return f"{how}the lead changes at {turns} of {one['trials']} trials."
+
+
+def _never(one: Mapping[str, Any]) -> str:
+    """Verdicts of before the horizon was common have none."""
+    horizon = one.get("horizon")
+    if horizon is None:
+        return "each cohort's own budget"
+    return f"the common budget of {formatting.count(horizon)} steps"
 
 
 def tuning_csv(document: Document) -> str:

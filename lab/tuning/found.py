@@ -11,13 +11,16 @@ from lab.specs import CohortSpec, Setting, StudySpec, TunedSpec
 from lab.statistics.best_of import Floats, cross_fitted, lead_changes
 from lab.tuning.rounds import read_rounds
 from lab.tuning.trials import Result, Round, pooled
-from lab.verdicts.clocks import clock_times
+from lab.verdicts.clocks import clock_times, last_start
 from lab.words import Clock, Hyperparameter, Search
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrialFound:
-    """A trial with all members that it had; `criterion` is their mean steps, never the budget."""
+    """A trial with all members that it had.
+
+    `criterion` is their mean steps, never as the cohort's own budget.
+    """
 
     rate: float
     beside: tuple[Setting, ...]
@@ -28,14 +31,25 @@ class TrialFound:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class CommonCurve:
+    """A cohort's curve where all members are followed to `horizon` steps, never as these."""
+
+    horizon: int
+    expected: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CohortTuning:
     """A cohort's search: its trials by rate, what was chosen, what it took.
 
     `asked` trials were its effort: one that was given members again counts twice. `curve[n - 1]` is
     the expected criterion of the best among n trials of the first round, in steps; later ones were
-    placed by what those had shown. `flops` are those of `member_steps`. `converges_in` is the mean
-    of the fresh members, never as the budget; `total_flops` is what a single such member takes with
-    the search counted in, its `source`'s too. None while members of the study are missing.
+    placed by what those had shown. It has never as the cohort's own budget, so that it can stand
+    beside no other: for that there are `common_curves`, one for each horizon that the cohort
+    shares with one that it is contrasted with. `flops` are those of `member_steps`. `converges_in`
+    is the mean of the fresh members, never as the cohort's own budget; `total_flops` is what a
+    single such member takes with the search counted in, its `source`'s too. None while members of
+    the study are missing.
     """
 
     cohort: str
@@ -54,12 +68,19 @@ class CohortTuning:
     flops: float
     converges_in: float | None
     total_flops: float | None
+    common_curves: tuple[CommonCurve, ...] = ()
+
+    def at(self, horizon: int) -> tuple[float, ...] | None:
+        """The curve with never as that horizon, if there is one."""
+        return next((one.expected for one in self.common_curves if one.horizon == horizon), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BestOf:
     """The curves of two cohorts beside each other, for n = 1 to `trials`.
 
+    Both have never as `horizon`, in steps: the budgets' common part, where one is the shorter. It
+    is None in verdicts of before, whose curves had the budget of each cohort for it.
     `lead_changes` are the n at which the one ahead is another than before; `ahead` is who leads at
     every n, if anyone does.
     """
@@ -69,6 +90,7 @@ class BestOf:
     trials: int
     lead_changes: tuple[int, ...]
     ahead: str | None
+    horizon: int | None = None
 
 
 def tuning_found(
@@ -77,8 +99,9 @@ def tuning_found(
     """Of each tuned cohort whose searches lie below the run folder; `records` are the study's."""
     tuned = {one.name: one.tuned for one in study.cohorts if one.tuned is not None}
     rounds = read_rounds(root, {name: one.search for name, one in tuned.items()})
+    shared = {name: _horizons(study, name) for name in tuned}
     found = {
-        name: _cohort(study.cohort(name), one, rounds[name], records[name])
+        name: _cohort(study.cohort(name), one, rounds[name], records[name], shared[name])
         for name, one in tuned.items()
         if rounds[name]
     }
@@ -87,26 +110,46 @@ def tuning_found(
 
 def best_of(study: StudySpec, tuning: Sequence[CohortTuning]) -> tuple[BestOf, ...]:
     """Of each contrast both of whose cohorts have a curve, of equally many trials."""
-    curves = {one.cohort: np.array(one.curve) for one in tuning if one.curve}
+    by_name = {one.cohort: one for one in tuning}
     pairs = dict.fromkeys((one.smaller, one.larger) for one in study.contrasts)
-    return tuple(
-        _beside(smaller, larger, curves[smaller], curves[larger])
-        for smaller, larger in pairs
-        if {smaller, larger} <= curves.keys() and len(curves[smaller]) == len(curves[larger])
-    )
+    found = []
+    for smaller, larger in pairs:
+        if {smaller, larger} <= by_name.keys():
+            horizon = _common_horizon(study, smaller, larger)
+            first, second = (by_name[name].at(horizon) for name in (smaller, larger))
+            if first and second and len(first) == len(second):
+                found.append(_beside(smaller, larger, np.array(first), np.array(second), horizon))
+    return tuple(found)
 
 
-def _beside(smaller: str, larger: str, first_n: Floats, second_n: Floats) -> BestOf:
+def _beside(smaller: str, larger: str, first_n: Floats, second_n: Floats, horizon: int) -> BestOf:
     ahead = None
     if (first_n < second_n).all():
         ahead = smaller
     elif (second_n < first_n).all():
         ahead = larger
-    return BestOf(smaller, larger, len(first_n), lead_changes(first_n, second_n), ahead)
+    changes = lead_changes(first_n, second_n)
+    return BestOf(smaller, larger, len(first_n), changes, ahead, horizon)
+
+
+def _common_horizon(study: StudySpec, *names: str) -> int:
+    """Steps to which all of them are followed; a target that is sustained ends the sooner."""
+    specs = [study.cohort(name) for name in names]
+    return min(one.grid[last_start(one) - 1] for one in specs)
+
+
+def _horizons(study: StudySpec, name: str) -> list[int]:
+    """All that the cohort shares with one that it is contrasted with, each once."""
+    pairs = [(one.smaller, one.larger) for one in study.contrasts]
+    return sorted({_common_horizon(study, *pair) for pair in pairs if name in pair})
 
 
 def _cohort(
-    spec: CohortSpec, tuned: TunedSpec, rounds: Sequence[Round], records: CohortRecords
+    spec: CohortSpec,
+    tuned: TunedSpec,
+    rounds: Sequence[Round],
+    records: CohortRecords,
+    horizons: Sequence[int],
 ) -> CohortTuning:
     if records.flops_per_step is None:
         raise ValueError(f"cohort {spec.name!r} has no known cost")
@@ -116,6 +159,7 @@ def _cohort(
     beside = [one.hyperparameter for one in tuned.search.also]
     flops = steps * records.flops_per_step
     mean = _mean_steps(records)
+    found_here = tuned.source in (None, spec.name)
     return CohortTuning(
         cohort=spec.name,
         method=tuned.search.method,
@@ -128,11 +172,14 @@ def _cohort(
         rounds=len(rounds),
         asked=tuned.trials,
         trials=tuple(map(_trial, results)),
-        curve=() if tuned.source not in (None, spec.name) else _curve(rounds[0]),
+        curve=_curve(rounds[0]) if found_here else (),
         member_steps=steps,
         flops=flops,
         converges_in=mean,
         total_flops=None if mean is None else flops + mean * records.flops_per_step,
+        common_curves=tuple(CommonCurve(one, _curve(rounds[0], one)) for one in horizons)
+        if found_here
+        else (),
     )
 
 
@@ -154,9 +201,14 @@ def _trial(one: Result) -> TrialFound:
     )
 
 
-def _curve(first: Round) -> tuple[float, ...]:
-    scores_NxR = np.stack([one.restricted_R for one in first.results])
-    return tuple(map(float, cross_fitted(scores_NxR)))
+def _curve(first: Round, horizon: float = np.inf) -> tuple[float, ...]:
+    """Never as the horizon, or as the cohort's own budget where that ends before it.
+
+    Who had not arrived by the horizon counts with it, whether or not they did later: the best is
+    picked anew at each horizon, as one who had no more steps would.
+    """
+    restricted_NxR = np.stack([one.restricted_R for one in first.results])
+    return tuple(map(float, cross_fitted(np.minimum(restricted_NxR, horizon))))
 
 
 def _with_source(one: CohortTuning, found: Mapping[str, CohortTuning]) -> CohortTuning:

@@ -36,10 +36,11 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """What the R members of a trial came to: min(T, horizon) of each in steps, and counts.
+    """What the R members of a trial came to: min(T, budget) of each in steps, and counts.
 
-    A member that never reached the target, diverged ones among them, has the horizon (STATISTICS,
-    section 2: the criterion of a search is the estimand itself).
+    A member that never reached the target, diverged ones among them, has the cohort's own budget
+    (STATISTICS, section 2: the criterion of a search is the estimand itself). Beside a cohort of
+    another budget, cut both at the shorter.
     """
 
     trial: Trial

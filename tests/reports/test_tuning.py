@@ -12,7 +12,7 @@ from lab.records.paths import RunPaths
 from lab.reports import tuning_figure, tuning_text
 from lab.reports.report import write_report
 from lab.specs import Setting
-from lab.tuning.found import BestOf, CohortTuning, TrialFound
+from lab.tuning.found import BestOf, CohortTuning, CommonCurve, TrialFound
 from lab.verdicts import document
 from lab.words import Hyperparameter, Search
 
@@ -75,6 +75,40 @@ def test_table_says_what_was_found_and_what_it_took():
 )
 def test_which_tuning_budget_turns_the_lead(found, words):
     assert words in tuning_text.explained(told(tuning(SMALL), best_of=(found,)))[-1]
+
+
+def test_curves_of_a_pair_are_told_with_their_common_budget():
+    found = BestOf(SMALL, LARGE, 3, (), SMALL, horizon=1010)
+    words = tuning_text.explained(told(tuning(SMALL), best_of=(found,)))[-1]
+    assert "never as the common budget of 1,010 steps" in words
+
+
+def test_a_verdict_of_before_says_that_its_budgets_were_each_cohorts_own():
+    document = told(tuning(SMALL), OPEN, best_of=(BestOf(SMALL, LARGE, 3, (2,), None),))
+    del document["best_of"][0]["horizon"]
+    for one in document["tuning"]:
+        del one["common_curves"]
+    assert "never as each cohort's own budget" in tuning_text.explained(document)[-1]
+    assert len(tuning_figure.draw(document)) == 1
+
+
+def drawn(document: dict) -> list[tuple[int | None, list[float]]]:
+    """Horizon and curve of each line of the right panel."""
+    hues = {one["cohort"]: one["cohort"] for one in document["tuning"]}
+    return [(one.horizon, list(one.expected)) for one in tuning_figure._curves(document, hues)]
+
+
+def test_the_picture_has_pairs_cut_at_their_common_budget():
+    cut = (CommonCurve(500, (390.0, 255.0, 210.0)),)
+    small, large = tuning(SMALL, common_curves=cut), tuning(LARGE, common_curves=cut)
+    pair = BestOf(SMALL, LARGE, 3, (), None, horizon=500)
+    alone = tuning("alone")
+    assert drawn(told(small, large, alone, best_of=(pair,))) == [
+        (500, [390.0, 255.0, 210.0]),
+        (500, [390.0, 255.0, 210.0]),
+        (None, [396.7, 260.0, 210.0]),
+    ]
+    assert len(tuning_figure.draw(told(small, large, alone, best_of=(pair,)))) == 1
 
 
 def test_a_row_a_trial():
