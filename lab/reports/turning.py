@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.reports import formatting
 from lab.reports.tables import Document, Table, csv_text
+from lab.verdicts.flips import is_number
 from lab.verdicts.level_language import signed, times
 from lab.words import Clock
 
@@ -87,12 +88,10 @@ def hardest(document: Document) -> list[Mapping[str, Any]]:
 
 
 def levels_of(document: Document) -> list[str]:
-    """In their order; numbers from the smallest."""
+    """In their order; those that are numbers after the others, from the smallest."""
     names = list(dict.fromkeys(str(one.get("level", "")) for one in document["contrasts"]))
-    try:
-        return sorted(names, key=float)
-    except ValueError:
-        return names
+    numbers = sorted(filter(is_number, names), key=float)
+    return [one for one in names if not is_number(one)] + numbers
 
 
 def level_table(document: Document) -> Table | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 from lab.records.cohort import CohortRecords
@@ -104,11 +105,9 @@ def level_flips(findings: Sequence[Finding], baseline: str) -> list[LevelFlip]:
     found = []
     for (clock, pair), whole in series_of(findings).items():
         series = [one for one in whole if not untold(one)]
-        ordered = by_number(series)
-        if ordered is None:
-            found += _against_baseline(clock, pair, series, baseline)
-        else:
-            found += _between_numbers(clock, pair, ordered)
+        numbers = [one for one in in_order(series) if is_number(one.level)]
+        found += _between_numbers(clock, pair, numbers)
+        found += _against_baseline(clock, pair, series, baseline)
     return found
 
 
@@ -131,12 +130,19 @@ def series_of(findings: Sequence[Finding]) -> dict[tuple[Clock, int], list[Findi
     return {key: series for key, series in found.items() if len(series) > 1 and series[0].level}
 
 
-def by_number(series: Sequence[Finding]) -> list[Finding] | None:
-    """From the smallest level to the largest; None where a level is no number."""
+def in_order(series: Sequence[Finding]) -> list[Finding]:
+    """Levels that are words as they came, as "tuned" among rates; then numbers, rising."""
+    words = [one for one in series if not is_number(one.level)]
+    numbers = [one for one in series if is_number(one.level)]
+    return words + sorted(numbers, key=lambda one: float(one.level))
+
+
+def is_number(level: str) -> bool:
+    """Whether a level has a place among others, so that the order can turn between two."""
     try:
-        return sorted(series, key=lambda one: float(one.level))
+        return math.isfinite(float(level))
     except ValueError:
-        return None
+        return False
 
 
 def _between_numbers(clock: Clock, pair: int, series: Sequence[Finding]) -> list[LevelFlip]:
@@ -167,7 +173,10 @@ def _crossing(series: Sequence[Finding]) -> Interval | None:
 def _against_baseline(
     clock: Clock, pair: int, series: Sequence[Finding], baseline: str
 ) -> list[LevelFlip]:
-    """Of words: the levels with another verdict than the baseline's, else the first decided's."""
+    """The levels with another verdict than the baseline's, else the first decided's.
+
+    Of two numbers `_between_numbers` tells.
+    """
     decided = [one for one in series if one.decision.verdict in _FIRST]
     held = [one for one in decided if one.level == baseline] if baseline else decided[:1]
     return [
@@ -175,4 +184,5 @@ def _against_baseline(
         for one in held
         for other in decided
         if other.decision.verdict is not one.decision.verdict
+        and not (is_number(one.level) and is_number(other.level))
     ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lab.verdicts import language
 from lab.verdicts.answer import opening
 from lab.verdicts.findings import Finding
-from lab.verdicts.flips import Flips, by_number, series_of
+from lab.verdicts.flips import Flips, in_order, is_number, series_of
 from lab.verdicts.licence import incomplete, joint_claim
 from lab.verdicts.shares import Share
 from lab.verdicts.words import Modifier, Verdict
@@ -96,15 +96,12 @@ def _sizes(one: Finding) -> str:
 
 
 def _tally_of_one(findings: Sequence[Finding]) -> str:
-    by_verdict: dict[Verdict, list[str]] = {}
-    ordered = by_number(findings) or findings
+    by_verdict: dict[Verdict, list[Finding]] = {}
+    for one in in_order(findings):
+        by_verdict.setdefault(one.decision.verdict, []).append(one)
     repeated = len({one.level for one in findings}) < len(findings)
-    for one in ordered:
-        names = f"{one.smaller.summary.name} against {one.larger.summary.name}"
-        level = f"{one.level} ({names})" if repeated else one.level
-        by_verdict.setdefault(one.decision.verdict, []).append(level)
     told = [
-        words.format(_listed(by_verdict[verdict]))
+        words.format(_listed(by_verdict[verdict], repeated))
         for verdict, words in _TOLD.items()
         if verdict in by_verdict
     ]
@@ -113,12 +110,22 @@ def _tally_of_one(findings: Sequence[Finding]) -> str:
     return ", ".join(told)
 
 
-def _listed(levels: Sequence[str]) -> str:
-    if len(levels) == 1:
-        return levels[0]
-    if len(levels) > _LISTED:
-        return f"{len(levels)} of them, from {levels[0]} to {levels[-1]}"
-    return f"{', '.join(levels[:-1])} and {levels[-1]}"
+def _listed(findings: Sequence[Finding], repeated: bool) -> str:
+    """Their levels; of many the ends of those that are numbers."""
+    numbers = [one for one in findings if is_number(one.level)]
+    ends = [_level(one, repeated) for one in (numbers or findings)]
+    if len(findings) > _LISTED and len(ends) > 1:
+        beside = [_level(one, repeated) for one in findings if numbers and one not in numbers]
+        told = ", ".join([*beside, f"from {ends[0]} to {ends[-1]}"])
+        return f"{len(findings)} of them, {told}"
+    levels = [_level(one, repeated) for one in findings]
+    return " and ".join([", ".join(levels[:-1]), levels[-1]] if len(levels) > 1 else levels)
+
+
+def _level(one: Finding, repeated: bool) -> str:
+    """With the names where a level comes more than once."""
+    names = f"{one.smaller.summary.name} against {one.larger.summary.name}"
+    return f"{one.level} ({names})" if repeated else one.level
 
 
 def _telling(shares: Sequence[Share], clock: Clock) -> list[Share]:

@@ -123,6 +123,8 @@ def test_tables_hold_every_cell_and_share(few):
 def test_levels_that_are_numbers_are_in_their_order():
     found = {"contrasts": [{"level": one} for one in ("0.1", "0.001", "10")]}
     assert turning.levels_of(found) == ["0.001", "0.1", "10"]
+    both = {"contrasts": [{"level": one} for one in ("0.1", "tuned", "0.01")]}
+    assert turning.levels_of(both) == ["tuned", "0.01", "0.1"]
     words = {"contrasts": [{"level": one} for one in ("sgd", "adam", "sgd")]}
     assert turning.levels_of(words) == ["sgd", "adam"]
 

@@ -129,6 +129,34 @@ def test_words_turn_against_the_baseline(made):
     assert "the larger net is first at learning rate sgd, the smaller at adam" in steps[0].sentence
 
 
+def test_numbers_beside_a_baseline_of_words_turn_between_each_other(made):
+    """As rates do beside "tuned": each is held against the baseline too."""
+    levels = [("tuned", SLOW, FAST), ("0.1", FAST, SLOW), ("0.001", SLOW, FAST), ("0.01", *EVEN)]
+    verdict = levelled(made, levels, baseline="tuned")
+    steps = [one for one in verdict.flips.levels if one.clock is Clock.STEPS]
+    ends = [(one.from_level, one.to_level) for one in steps]
+    assert ends == [("0.001", "0.1"), ("tuned", "0.1")]
+    assert 0.001 < steps[0].at.lower < 0.01 < steps[0].at.upper < 0.1
+    assert steps[1].at is None
+    assert "learning rate 0.001, where the larger net is first, and 0.1" in verdict.answer
+    assert "the larger at tuned and 0.001," in verdict.answer
+
+
+def test_a_number_for_a_baseline_is_held_against_words(made):
+    levels = [("0.1", FAST, SLOW), ("1", SLOW, FAST), ("tuned", SLOW, FAST)]
+    verdict = levelled(made, levels, baseline="0.1")
+    steps = [one for one in verdict.flips.levels if one.clock is Clock.STEPS]
+    ends = [(one.from_level, one.to_level) for one in steps]
+    assert ends == [("0.1", "1"), ("0.1", "tuned")]
+
+
+def test_many_levels_are_told_by_the_ends_of_the_numbers(made):
+    rates = [f"{0.001 * 2**place:g}" for place in range(6)]
+    levels = [(one, SLOW, FAST) for one in (rates[-1], "tuned", *rates[:-1])]
+    answer = levelled(made, levels, baseline="tuned").answer
+    assert "was faster at 7 of them, tuned, from 0.001 to 0.032;" in answer
+
+
 def test_the_answer_names_the_levels_in_one_paragraph(made):
     levels = [("0.1", FAST, SLOW), ("0.001", SLOW, FAST), ("0.01", *EVEN)]
     answer = levelled(made, levels, baseline="0.001").answer
