@@ -43,7 +43,12 @@ def round_lines(name: str, found: Round) -> str:
 def choice_line(name: str, trial: Trial, tuned: TunedSpec) -> str:
     """What the search of a cohort came to."""
     if tuned.source not in (None, name):
-        held = "no neighbour is better" if tuned.complete else "a neighbour is better, or the end"
+        held = (
+            "no neighbour is clearly better, and one is clearly worse"
+            if tuned.complete
+            else "NOT shown to hold: its neighbours cannot be told from it, one is clearly better, "
+            f"nobody arrives, or the search of {tuned.source} did not end inside its range"
+        )
         return f"{name}: rate {trial.label}, transferred from {tuned.source}; {held}"
     where = "inside" if tuned.complete else "NOT told apart from an end of"
     return (

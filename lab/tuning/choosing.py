@@ -84,7 +84,18 @@ def worth_passing(results: Sequence[Result], chosen: Result) -> Ends:
 
 
 def transfers(results: Sequence[Result], rate: float) -> bool:
-    """Whether no neighbour of the transferred rate is clearly better than it."""
+    """Whether these trials show that the transferred rate holds at this size too.
+
+    They do where members reached the target at it, no other trial is clearly better than it, and
+    one at least is clearly worse. That none is clearly better would be no evidence alone: with few
+    members, or where nobody arrives, none ever is. One that is clearly worse shows that these
+    members can tell such a distance between rates at all; another that is ahead by less than they
+    can tell is then what a broad optimum looks like.
+    """
     (own,) = [one for one in results if one.trial.rate == rate]
-    variance = spread(results)
-    return not any(clearly_worse(own, other, variance) for other in results)
+    others, variance = [one for one in results if one is not own], spread(results)
+    return (
+        own.reached > 0
+        and not any(clearly_worse(own, one, variance) for one in others)
+        and any(clearly_worse(one, own, variance) for one in others)
+    )

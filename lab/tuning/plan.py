@@ -127,7 +127,7 @@ def chosen(one: Seeker, histories: Histories) -> Trial:
 
 
 def is_complete(one: Seeker, histories: Histories) -> bool:
-    """Whether the best lies inside the range; of a transfer, whether it holds at this size too."""
+    """Whether the best lies inside the range; of a transfer, whether it is shown to hold."""
     inside = not any(_ends(one.search, histories[one.source or one.name]))
     if not one.transferred:
         return inside

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lab.specs import SearchSpec, Setting, Varied
-from lab.tuning.choosing import best, open_ends
+from lab.tuning.choosing import best, open_ends, transfers
 from lab.tuning.plan import Seeker, chosen, is_complete, next_round, tuned_spec
 from lab.tuning.trials import Result, Round, Trial, pooled
 from lab.words import Hyperparameter, Search
@@ -185,6 +185,37 @@ def test_a_rate_that_does_not_transfer_is_told():
     histories["wide"] = [Round(tuple(results), 1)]
     assert is_complete(base, histories)
     assert not is_complete(wide, histories)
+
+
+NEVER = (HORIZON,) * 4
+BRACKETS = {
+    "the best, and told from both": ((900, 950, 980, 920), (200, 210, 220, 230), NEVER, True),
+    "broad below, told from above": ((200, 190, 240, 200), (200, 210, 220, 230), NEVER, True),
+    "nobody arrives": (NEVER, NEVER, NEVER, False),
+    "nobody arrives at the rate alone": ((HORIZON, HORIZON, HORIZON, 1900), NEVER, NEVER, False),
+    "nothing can be told": (
+        (200, 900, 300, 700),
+        (900, 300, 700, 400),
+        (800, 300, 400, 900),
+        False,
+    ),
+    "alike": ((200, 210, 220, 230), (210, 200, 230, 220), (220, 230, 200, 210), False),
+    "one clearly better": ((200, 210, 220, 230), (900, 950, 980, 920), NEVER, False),
+    "one ahead, and none told apart": (
+        (300, 900, 350, 500),
+        (900, 600, 400, 800),
+        (990, 700, 600, 900),
+        False,
+    ),
+    "one lucky member": (NEVER, (100, HORIZON, HORIZON, HORIZON), NEVER, False),
+}
+
+
+@pytest.mark.parametrize("name", BRACKETS)
+def test_a_transfer_is_claimed_where_it_is_shown(name):
+    below, own, above, shown = BRACKETS[name]
+    bracket = [result(0.1 * 3**power, *times) for power, times in enumerate((below, own, above))]
+    assert transfers(bracket, bracket[1].trial.rate) is shown
 
 
 def test_other_hyperparameters_are_searched_in_all_combinations():
