@@ -15,6 +15,7 @@ from lab.statistics.multiplicity import benjamini_hochberg, holm
 from lab.verdicts import language
 from lab.verdicts.judge import ContrastVerdict, StudyVerdict
 from lab.verdicts.reading import DIRECTED
+from lab.verdicts.twins import agree, training
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
 
@@ -67,7 +68,7 @@ class Cell:
     """One contrast of one run, on one clock, at its hardest target; names are the study's.
 
     `cost` is a step of the larger net over one of the smaller, on that clock; None where nobody
-    knows. Cells with one `nets` compare the same two networks on the same data to one target.
+    knows. Cells with one `nets` compare the same two nets, trained alike but for how rates came.
     """
 
     run: str
@@ -236,9 +237,9 @@ def _cost(run: Run, one: ContrastVerdict, asked: ContrastSpec) -> float | None:
 
 
 def _nets(study: StudySpec, asked: ContrastSpec) -> str:
-    """What two contrasts have in common that compare the same networks, however tuned."""
+    """What two contrasts have in common that compare the same trainings, however tuned."""
     pair = study.cohort(asked.smaller), study.cohort(asked.larger)
-    return repr([(one.data, one.model, type(one.optimizer), one.target) for one in pair])
+    return repr([training(one, asked.at) for one in pair])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ class Agreement:
     @property
     def agree(self) -> bool:
         """Whether both name one direction, which a claim about size takes."""
-        return self.tuned.verdict is self.transferred.verdict and self.tuned.verdict in DIRECTED
+        return agree(self.tuned.verdict, self.transferred.verdict)
 
 
 def agreements(family: Family) -> list[Agreement]:

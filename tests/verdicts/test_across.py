@@ -3,11 +3,25 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lab.specs import ContrastSpec, StudySpec
+from lab.specs import (
+    AdamSpec,
+    AdamWSpec,
+    ContrastSpec,
+    InitialSpec,
+    LionSpec,
+    RecipeSpec,
+    SearchSpec,
+    Setting,
+    SGDSpec,
+    StudySpec,
+    TunedSpec,
+    Varied,
+)
 from lab.verdicts.across import Always, Licence, Run, agreements, cells_of, families, licence
 from lab.verdicts.judge import judge
+from lab.verdicts.twins import training
 from lab.verdicts.words import Modifier, Verdict
-from lab.words import Cause, Clock
+from lab.words import Cause, Clock, Hyperparameter, Parametrisation, Precision
 
 
 def hits(centre, seed, members=40):
@@ -104,6 +118,55 @@ def test_tuned_and_transferred_must_agree(run):
     assert not neither.agree
     stranger = dataclasses.replace(moved, nets="others")
     assert agreements(dataclasses.replace(found, cells=(tuned, stranger))) == []
+
+
+MUP = InitialSpec(parametrisation=Parametrisation.MUP, base_width=0.25)
+DECAYS = Varied(Hyperparameter.WEIGHT_DECAY, (0.1, 0.01))
+SEARCHED = TunedSpec(SearchSpec(also=(DECAYS,)), 99, 10, 1e-4, 0.1, True, 1000)
+MOVED = dataclasses.replace(SEARCHED, source="small")
+PLAIN = {"optimizer": SGDSpec(0.1), "batch_size": 64}
+DECAYING = {"optimizer": AdamWSpec(0.1, weight_decay=0.1), "tuned": SEARCHED}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (PLAIN, {"optimizer": SGDSpec(0.1, momentum=0.9, nesterov=True), "batch_size": 16}, False),
+        (PLAIN, PLAIN | {"batch_size": 16}, False),
+        (PLAIN, PLAIN | {"recipe": RecipeSpec(clip_norm=1.0)}, False),
+        (PLAIN, PLAIN | {"initial": InitialSpec(zero_branches=True)}, False),
+        (PLAIN, PLAIN | {"precision": Precision.BFLOAT16}, False),
+        (PLAIN, {**PLAIN, "name": "x", "seed": 9, "members": 7, "budget_steps": 1200}, True),
+        (
+            {"optimizer": AdamSpec(0.1), "tuned": SEARCHED},
+            {"optimizer": AdamSpec(0.003), "tuned": MOVED, "initial": MUP},
+            True,
+        ),
+        (DECAYING, DECAYING | {"optimizer": AdamWSpec(0.01, weight_decay=0.01)}, True),
+        (DECAYING, DECAYING | {"optimizer": LionSpec(0.01, weight_decay=0.1)}, False),
+        (
+            {"optimizer": AdamWSpec(0.1, weight_decay=0.1)},
+            {"optimizer": AdamWSpec(0.1, weight_decay=0.01)},
+            False,
+        ),
+    ],
+)
+def test_the_same_nets_are_trained_alike_but_for_how_rates_came(made, one, other, same):
+    spec = made([9] * 64).records("small").spec
+    found = [training(dataclasses.replace(spec, **changed)) for changed in (one, other)]
+    assert (found[0] == found[1]) is same
+
+
+def test_members_of_two_settings_are_no_same_nets(made):
+    spec = dataclasses.replace(
+        made([9] * 64).records("small").spec,
+        optimizer=AdamWSpec(0.1),
+        vary=(DECAYS,),
+    )
+    high, low = (training(spec, (Setting(DECAYS.hyperparameter, at),)) for at in DECAYS.values)
+    assert high != low
+    alone = dataclasses.replace(spec, optimizer=AdamWSpec(0.3, weight_decay=0.1), vary=())
+    assert training(alone) == high
 
 
 @pytest.mark.parametrize(
