@@ -1,14 +1,14 @@
 """From a study to the same study with hyperparameters found: searches first, on members apart."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.records.paths import RunPaths
-from lab.records.store import require_tunable
+from lab.records.store import read_study_file, require_tunable
 from lab.reports import tuning_text
 from lab.specs import AnyDataSpec, CohortSpec, SearchSpec, StudySpec, holding
 from lab.specs.rules import require
@@ -25,6 +25,11 @@ from lab.words import Hyperparameter, Search, Tune
 
 DEFAULT_SEARCH = SearchSpec()
 _METHODS = {Tune.GRID: Search.GRID, Tune.RANDOM: Search.RANDOM, Tune.HALVING: Search.HALVING}
+
+
+def require_searchable(study: StudySpec, requests: Mapping[str, Tune], search: SearchSpec) -> None:
+    """UsageError where a cohort cannot be tuned so, before data are loaded; nothing is made."""
+    _begin(study, requests, search)
 
 
 class _Begun(NamedTuple):
@@ -64,6 +69,7 @@ def tune_study(
     if not begun.seekers:
         return begun.study
     require_tunable(root)
+    _require_same_searches(root, begun.seekers)
     seekers = {one.name: one for one in begun.seekers}
     specs = {name: one.search for name, one in seekers.items()}
     histories: dict[str, list[Round]] = {}
@@ -87,6 +93,44 @@ def tune_study(
             say(tuning_text.round_lines(name, found))
         number += 1
     return _ended(begun, histories, say)
+
+
+def _require_same_searches(root: Path, seekers: Sequence[Seeker]) -> None:
+    """Where the searches of a study ended, one that asks for more would add rounds to theirs."""
+    path = RunPaths(root).study
+    if not path.exists():
+        return
+    there = {one.name: one.tuned for one in read_study_file(path).cohorts}
+    for one in seekers:
+        tuned = there.get(one.name)
+        if tuned is None:
+            raise UsageError(
+                f"{root} holds another study, without a search for cohort {one.name!r}: pass "
+                "another --out"
+            )
+        differing = [
+            f"{field.name} {_told(getattr(tuned.search, field.name))} there, "
+            f"{_told(getattr(one.search, field.name))} asked"
+            for field in dataclasses.fields(SearchSpec)
+            if getattr(tuned.search, field.name) != getattr(one.search, field.name)
+        ]
+        require(
+            not differing,
+            f"{root} holds a study whose cohort {one.name!r} was searched for otherwise "
+            f"({'; '.join(differing)}), and a search that has ended is not gone on with: pass "
+            "another --out, or the same flags as before",
+        )
+
+
+def _told(value: object) -> str:
+    match value:
+        case Search():
+            return value.value
+        case tuple():
+            told = [f"{one.hyperparameter.value} of {list(one.values)}" for one in value]
+            return ", ".join(told) or "nothing"
+        case _:
+            return f"{value}"
 
 
 def _ended(begun: _Begun, histories: Histories, say: Say) -> StudySpec:

@@ -11,7 +11,7 @@ from toys import DIGITS, easy_images, mlp_cohort
 from lab.errors import UsageError
 from lab.records.reader import read_records, read_study
 from lab.records.store import RunFolder
-from lab.searches import tune_study
+from lab.searches import require_searchable, tune_study
 from lab.specs import (
     ContrastSpec,
     InitialSpec,
@@ -133,6 +133,33 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_study(tmp_path: Path) -> 
         RunFolder.open(tmp_path / "parts", declared)
 
 
+OTHERWISE = {
+    "extensions": ({"extensions": 3}, r"\(extensions 0 there, 3 asked\).*another --out"),
+    "repeats": ({"repeats": 4, "trials": 4}, "trials 3 there, 4 asked; repeats 2 there, 4 asked"),
+    "also": (
+        {"also": (Varied(Hyperparameter.DROPOUT, (0.0, 0.1)),)},
+        r"also nothing there, dropout of \[0.0, 0.1\] asked",
+    ),
+}
+
+
+def test_a_finished_study_is_given_no_further_round(tmp_path: Path) -> None:
+    declared, root = study(8), tmp_path / "run"
+    found = tuned(declared, root)
+    RunFolder.open(root, found).close()
+    there = sorted(root.rglob("*"))
+    for changes, words in OTHERWISE.values():
+        with pytest.raises(UsageError, match=words) as refusal:
+            tuned(declared, root, search=dataclasses.replace(SMALL, **changes))
+        assert "\n" not in str(refusal.value)
+    with pytest.raises(UsageError, match="method grid there, random asked"):
+        tuned(declared, root, Tune.RANDOM)
+    with pytest.raises(UsageError, match="without a search for cohort 'width-16'"):
+        tuned(study(8, 16), root)
+    assert sorted(root.rglob("*")) == there
+    assert tuned(declared, root) == found
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     declared = study(4, 8)
     RunFolder.open(tmp_path / "run", declared).close()
@@ -191,8 +218,11 @@ def test_what_cannot_be_tuned_is_refused(name: str, tmp_path: Path) -> None:
         from lab.specs import LAMBSpec
 
         changes = {"optimizer": LAMBSpec(0.01)}
+    declared = study(4, 8, **changes)
     with pytest.raises(UsageError, match=words):
-        tuned(study(4, 8, **changes), tmp_path / "run", how, search)
+        require_searchable(declared, {one.name: how for one in declared.cohorts}, search)
+    with pytest.raises(UsageError, match=words):
+        tuned(declared, tmp_path / "run", how, search)
     assert not (tmp_path / "run").exists()
 
 
