@@ -1,13 +1,16 @@
 """The answer of a study with a cause: which net is first at which of its levels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from lab.specs import CohortSpec
 from lab.verdicts import language
 from lab.verdicts.answer import opening
 from lab.verdicts.findings import Finding
 from lab.verdicts.flips import Flips, in_order, is_number, series_of
-from lab.verdicts.licence import incomplete, joint_claim
+from lab.verdicts.licence import incomplete, joint_claim, licence, untold
+from lab.verdicts.reading import DIRECTED
 from lab.verdicts.shares import Share
+from lab.verdicts.twins import agree, training
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Cause, Clock
 
@@ -29,7 +32,10 @@ def level_answer(
     flips: Flips,
     shares: Sequence[Share],
 ) -> str:
-    """At the hardest target, in steps first; with one sentence of flips and one of shares."""
+    """At the hardest target, in steps first; with one sentence of flips and one of shares.
+
+    And one of each pair of nets that was measured with rates tuned and with rates transferred.
+    """
     found = series_of(findings)
     clocks = list(dict.fromkeys(clock for clock, _ in found))
     clocks.sort(key=lambda clock: clock is not Clock.STEPS)
@@ -53,6 +59,7 @@ def level_answer(
         first = "At an equal count" if _by_architecture(cause) else opening(main, "cell")
         sentences = [f"{first}: {'; '.join(told)}."]
         sentences += [one.sentence for one in flips.levels if one.clock is clocks[0]][:1]
+        sentences += _tuned_and_transferred(by_clock)
         sentences += [one.sentence for one in _telling(shares, clocks[0])]
     return " ".join([*language.warning(warnings), *sentences])
 
@@ -75,6 +82,49 @@ def _named(findings: Sequence[Finding]) -> str:
             case other:
                 told.append(f"{names[0]} against {names[1]} {other.value}")
     return ", ".join(told)
+
+
+def _tuned_and_transferred(by_clock: Mapping[Clock, Sequence[Finding]]) -> list[str]:
+    """Of nets that were measured both ways, which a claim about size takes: whether both agree."""
+    pairs: dict[object, dict[Clock, tuple[Finding, Finding]]] = {}
+    for clock in (Clock.STEPS, Clock.FLOPS):
+        found = by_clock.get(clock, ())
+        tuned, moved = (_by_nets(found, kind) for kind in (Modifier.TUNED, Modifier.TRANSFERRED))
+        for nets, one in tuned.items():
+            if nets in moved:
+                pairs.setdefault(nets, {})[clock] = one, moved[nets]
+    return [_agreement(pair) for pair in pairs.values()]
+
+
+def _by_nets(findings: Sequence[Finding], kind: Modifier) -> dict[object, Finding]:
+    return {
+        (training(one.smaller.spec), training(one.larger.spec)): one
+        for one in findings
+        if isinstance(one.smaller.spec, CohortSpec)
+        and isinstance(one.larger.spec, CohortSpec)
+        and licence(one) is kind
+    }
+
+
+def _agreement(pair: Mapping[Clock, tuple[Finding, Finding]]) -> str:
+    tuned, moved = next(iter(pair.values()))
+    opening = f"Of {_sizes(tuned)} tuned and transferred rates"
+    if untold(tuned) or untold(moved):
+        return f"{opening} cannot be held against each other, tuning being incomplete."
+    told = [
+        _held(one.decision.verdict, other.decision.verdict, clock)
+        for clock, (one, other) in pair.items()
+    ]
+    return f"{opening} {', '.join(told)}."
+
+
+def _held(tuned: Verdict, moved: Verdict, clock: Clock) -> str:
+    if agree(tuned, moved):
+        faster = "smaller" if tuned is Verdict.SMALLER_FASTER else "larger"
+        return f"agree in {clock.label} (the {faster} is faster)"
+    if tuned not in DIRECTED and moved not in DIRECTED:
+        return f"both name no direction in {clock.label}"
+    return f"disagree in {clock.label} ({tuned.value} against {moved.value}: it depends on tuning)"
 
 
 def _tally(findings: Sequence[Finding]) -> str:

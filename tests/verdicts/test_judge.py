@@ -4,10 +4,10 @@ import math
 import numpy as np
 import pytest
 
-from lab.specs import Comparison, ContrastSpec, SearchSpec, TunedSpec
+from lab.specs import Comparison, ContrastSpec, InitialSpec, SearchSpec, TunedSpec, UNetSpec
 from lab.verdicts.judge import judge
 from lab.verdicts.words import Modifier, Verdict
-from lab.words import Cause, Clock
+from lab.words import Cause, Clock, Parametrisation
 
 
 def drawn(seed, centre, members=64):
@@ -136,6 +136,43 @@ def levels_fixture(made):
         )
 
     return run
+
+
+MUP = InitialSpec(parametrisation=Parametrisation.MUP, base_width=0.25)
+
+
+@pytest.mark.parametrize(
+    ("moved", "large_flops", "complete", "expected"),
+    [
+        ((SLOW, FAST), 1.1e6, True, "agree in steps (the larger is faster), agree in FLOPs (the"),
+        ((FAST, SLOW), 1.1e6, True, "disagree in steps (larger faster against smaller faster: it"),
+        ((SLOW, SLOW[::-1]), 1.1e6, True, "disagree in steps (larger faster against undecided"),
+        ((SLOW, FAST), 1.1e6, False, "cannot be held against each other, tuning being incomplete"),
+    ],
+)
+def test_the_answer_tells_whether_tuned_and_transferred_agree(
+    made, moved, large_flops, complete, expected
+):
+    records, contrasts = {}, []
+    for level, hits in (("tuned", (SLOW, FAST)), ("moved", moved)):
+        for side, own, cost in zip("sl", hits, (1e6, large_flops), strict=True):
+            name = f"{level}-{side}"
+            one = made(own, flops_per_step=cost, learning_rate=0.003 if side == "s" else 0.001)
+            one = one.records(name)
+            source = "moved-s" if level == "moved" else None
+            ended = complete or level == "tuned"
+            spec = dataclasses.replace(
+                one.spec,
+                tuned=dataclasses.replace(SEARCHED, source=source, complete=ended),
+                initial=MUP if level == "moved" else one.spec.initial,
+                model=UNetSpec(width=0.25 if side == "s" else 0.5),
+            )
+            records[name] = dataclasses.replace(one, spec=spec)
+        contrasts.append(ContrastSpec(f"{level}-s", f"{level}-l", level))
+    asked = Comparison("?", tuple(contrasts), (Clock.STEPS, Clock.FLOPS), cause=Cause.WIDTH)
+    answer = judge(asked, records).answer
+    assert f"parameters tuned and transferred rates {expected}" in answer
+    assert answer.count("tuned and transferred") == 1
 
 
 def told(verdict):
