@@ -17,6 +17,8 @@ from lab.verdicts.across import (
     always,
     families,
 )
+from lab.verdicts.reading import DIRECTED
+from lab.verdicts.twins import agree
 from lab.verdicts.words import Verdict
 from lab.words import Cause, Clock
 
@@ -32,10 +34,11 @@ _RULES = (
     "Each clock is a question of its own; examples that repeat steps are not counted twice. "
     "'Always, in the tested set' takes the direction in every cell, each at its own level; 'not "
     "always' takes one cell with the opposite direction after Holm's correction over all cells of "
-    "that clock. No finite set of cells proves that something is always so. Time ratio: the mean "
-    "time of the smaller over the larger's, a member that never got there counting with the whole "
-    "time compared. Step cost: what a step of the larger costs over one of the smaller on that "
-    "clock."
+    "that clock. Cells whose nets have equal counts of parameters are shown and corrected for, but "
+    "say nothing of smaller and larger. No finite set of cells proves that something is always so. "
+    "Time ratio: the mean time of the smaller over the larger's, a member that never got there "
+    "counting with the whole time compared. Step cost: what a step of the larger costs over one of "
+    "the smaller on that clock."
 )
 
 
@@ -67,27 +70,56 @@ def headline(found: Sequence[Family]) -> str:
     refuted = Always.NOT_ALWAYS in answers
     told = [_OPENINGS[Always.NOT_ALWAYS if refuted else max(answers, key=list(Always).index)]]
     told += [f"In {one.clock.label}, {_tally(one.cells)}." for one in found]
-    against = [each for one in found for each in one.counter_examples(Verdict.SMALLER_FASTER)]
-    if against:
-        told.append(f"The strongest counter-example: {_example(against[0])}.")
-        if against[0].licence is Licence.UNTUNED:
-            told.append(
-                "No counter-example here has rates tuned for each size, so these speak of nets as "
-                "they were trained, not of size as such."
-            )
+    against = [
+        (one, each) for one in found for each in one.counter_examples(Verdict.SMALLER_FASTER)
+    ]
+    # Clock by clock in their order, but a licensed one of any clock before others.
+    against.sort(key=lambda pair: pair[1].licence is Licence.UNTUNED)
+    for family, one in against[:1]:
+        told.append(f"The strongest counter-example: {_example(one)}.")
+        told.append(_of_size(one, family.twins(one)))
     return " ".join(told)
 
 
+def _of_size(one: Cell, twins: Sequence[Cell]) -> str:
+    """Whether it speaks of size as such, which takes rates both tuned and transferred."""
+    if one.licence is Licence.UNTUNED:
+        return (
+            "No counter-example here has rates tuned for each size, so these speak of nets as they "
+            "were trained, not of size as such."
+        )
+    other = "transferred" if one.licence is Licence.TUNED else "tuned"
+    known = [each for each in twins if each.licence is not Licence.UNTUNED]
+    apart = [each for each in known if not agree(one.verdict, each.verdict)]
+    if apart:
+        return (
+            f"With rates {other} instead the verdict is {apart[0].verdict.value} (run "
+            f"{apart[0].run}), so it depends on tuning and is no claim about size as such."
+        )
+    if known:
+        return f"With rates {other} instead the same net is faster (run {known[0].run})."
+    why = (
+        f"with rates {other} the tuning is incomplete (run {twins[0].run})"
+        if twins
+        else f"the same nets with rates {other} were not measured"
+    )
+    return f"A claim about size as such takes rates both tuned and transferred, and {why}."
+
+
 def _family(one: Family) -> str:
-    alpha = max(cell.alpha for cell in one.cells)
-    stand = sum(cell.stands for cell in one.cells)
-    directed = one.counted(Verdict.SMALLER_FASTER) + one.counted(Verdict.LARGER_FASTER)
+    cells = one.about_size
+    if not cells:
+        return f"In {one.clock.label}: {_others(one.cells)}."
+    alpha = max(cell.alpha for cell in cells)
+    stand = sum(cell.stands for cell in cells)
+    directed = sum(cell.verdict in DIRECTED for cell in cells)
+    others = _others(one.cells)
     small, large = (one.always(way) for way in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER))
     return (
-        f"In {one.clock.label}, over {len(one.cells)} cells: the smaller net faster? "
+        f"In {one.clock.label}, over {_number(len(cells))}: the smaller net faster? "
         f"{_sentence(small.value)}. The larger net faster? {_sentence(large.value)}. {stand} of "
         f"{directed} directions stand where the share of false ones is held to {100 * alpha:g}% "
-        "(Benjamini and Hochberg)."
+        "(Benjamini and Hochberg)." + (f" {_sentence(others)}." if others else "")
     )
 
 
@@ -96,14 +128,33 @@ def _sentence(words: str) -> str:
 
 
 def _tally(cells: Sequence[Cell]) -> str:
+    """Of cells that compare sizes, and how many others there are."""
+    sized = [one for one in cells if one.about_size]
     counts = [
-        sum(one.verdict is way for one in cells)
+        sum(one.verdict is way for one in sized)
         for way in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
     ]
-    return (
-        f"of {len(cells)} {'cell' if len(cells) == 1 else 'cells'} the smaller net was faster in "
-        f"{counts[0]}, the larger in {counts[1]}, neither in {len(cells) - sum(counts)}"
+    told = (
+        f"of {_number(len(sized))} the smaller net was faster in {counts[0]}, the larger in "
+        f"{counts[1]}, neither in {len(sized) - sum(counts)}"
     )
+    return "; ".join([told] * bool(sized) + [_others(cells)] * (len(sized) < len(cells)))
+
+
+def _others(cells: Sequence[Cell]) -> str:
+    """Those that do not count for or against; nothing where all do."""
+    count = sum(not one.about_size for one in cells)
+    if not count:
+        return ""
+    compare, are = ("compares", "is") if count == 1 else ("compare", "are")
+    return (
+        f"{_number(count)} {compare} nets of equal parameter counts, which says nothing of size, "
+        f"and {are} not counted"
+    )
+
+
+def _number(count: int) -> str:
+    return f"{count} {'cell' if count == 1 else 'cells'}"
 
 
 def _example(one: Cell) -> str:
@@ -165,7 +216,8 @@ def _cause(cause: Cause | None, runs: Sequence[Run], found: Sequence[Family]) ->
     for family in found:
         cells = [one for one in family.cells if one.run in names]
         if cells:
-            lines.append(f"In {family.clock.label}, {_tally(cells)}: {_in_one_word(cells)}.")
+            word = f": {_in_one_word(cells)}" if any(one.about_size for one in cells) else ""
+            lines.append(f"In {family.clock.label}, {_tally(cells)}{word}.")
     blocks += [Lines(tuple(lines)), cell_table(_in_order(runs, found))]
     flips = [
         one.sentence

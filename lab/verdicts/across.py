@@ -115,9 +115,23 @@ class Family:
         """Of 'the smaller is always faster', or of the larger."""
         return always(self.cells, faster)
 
-    def counted(self, verdict: Verdict) -> int:
-        """How many cells have it."""
-        return sum(one.verdict is verdict for one in self.cells)
+    @property
+    def about_size(self) -> tuple[Cell, ...]:
+        """The cells that count for or against."""
+        return tuple(one for one in self.cells if one.about_size)
+
+    def twins(self, one: Cell) -> list[Cell]:
+        """Those of the same nets whose rates came the other way: transferred for tuned, and back.
+
+        Also where their tuning is incomplete, which licenses nothing.
+        """
+        others = {Licence.TUNED: Modifier.TRANSFERRED, Licence.TRANSFERRED: Modifier.TUNED}
+        wanted = others.get(one.licence)
+        return [
+            other
+            for other in self.cells
+            if wanted is not None and other.nets == one.nets and wanted.value in other.licence_words
+        ]
 
     def counter_examples(self, faster: Verdict) -> list[Cell]:
         """To 'always': cells with the other direction after Holm, tuned ones first, the strongest.
@@ -126,9 +140,7 @@ class Family:
         """
         larger = faster is Verdict.SMALLER_FASTER
         against = [
-            one
-            for one in self.cells
-            if one.about_size and one.verdict is opposite(faster) and one.refutes
+            one for one in self.about_size if one.verdict is opposite(faster) and one.refutes
         ]
         return sorted(
             against,

@@ -166,8 +166,8 @@ def _listed(findings: Sequence[Finding], repeated: bool) -> str:
     ends = [_level(one, repeated) for one in (numbers or findings)]
     if len(findings) > _LISTED and len(ends) > 1:
         beside = [_level(one, repeated) for one in findings if numbers and one not in numbers]
-        told = ", ".join([*beside, f"from {ends[0]} to {ends[-1]}"])
-        return f"{len(findings)} of them, {told}"
+        words = f"{', '.join(beside)} and " if beside else ""
+        return f"{len(findings)} of them, {words}from {ends[0]} to {ends[-1]}"
     levels = [_level(one, repeated) for one in findings]
     return " and ".join([", ".join(levels[:-1]), levels[-1]] if len(levels) > 1 else levels)
 

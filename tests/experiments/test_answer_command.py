@@ -124,6 +124,26 @@ def test_each_cause_has_its_cells_flips_and_shares(told: tuple[Ended, str, str])
     assert "one shared learning rate" in depth
 
 
+def test_nets_of_equal_counts_are_shown_and_not_counted(runs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(runs / "b" / "depth", root / "depth")
+    speeds = {"small-mlp": SLOW, "large-mlp": QUICK, "small-conv": SLOW, "large-conv": QUICK}
+    write(root / "same", levels(Cause.ARCHITECTURE, "mlp", "conv"), speeds)
+    ended = answer(str(root))
+    assert ended.status == 0, ended.stderr
+    page = (root / "answer.md").read_text()
+    uncounted = "2 cells compare nets of equal parameter counts, which says nothing of size, and"
+    tally = "of 2 cells the smaller net was faster in 1, the larger in 1, neither in 0;"
+    assert f"In steps, {tally} {uncounted} are not counted." in page
+    assert "In steps, over 2 cells: the smaller net faster? Not always." in page
+    assert "2 of 2 directions stand" in page
+    part = page[page.index("### Architecture") :]
+    assert f"In steps, {uncounted} are not counted." in part
+    assert "| mlp | small-mlp / large-mlp | steps | larger faster |" in part
+    shutil.rmtree(root / "depth")
+    assert answer(str(root)).stdout.startswith("Not settled by these runs. In steps, 2 cells")
+
+
 def test_names_stay_names(told: tuple[Ended, str, str]) -> None:
     _, page, html = told
     assert "a\\|\\*x\\*" in page

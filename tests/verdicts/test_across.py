@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from lab.reports.across import headline
 from lab.specs import (
     AdamSpec,
     AdamWSpec,
@@ -167,6 +168,42 @@ def test_members_of_two_settings_are_no_same_nets(made):
     assert high != low
     alone = dataclasses.replace(spec, optimizer=AdamWSpec(0.3, weight_decay=0.1), vary=())
     assert training(alone) == high
+
+
+@pytest.mark.parametrize(
+    ("verdict", "licensed", "expected"),
+    [
+        (Verdict.LARGER_FASTER, Licence.TRANSFERRED, "instead the same net is faster (run b)"),
+        (Verdict.UNDECIDED, Licence.TRANSFERRED, "verdict is undecided (run b), so it depends on"),
+        (Verdict.UNDECIDED, Licence.UNTUNED, "with rates transferred the tuning is incomplete"),
+        (None, None, "the same nets with rates transferred were not measured"),
+    ],
+)
+def test_a_tuned_counter_example_tells_what_its_transferred_twin_says(
+    run, verdict, licensed, expected
+):
+    found = steps(run("a", (SLOW, FAST), (SLOW, FAST)), run("b", (SLOW, FAST)))
+    plain, first, second = found.cells
+    tuned = dataclasses.replace(
+        first, licence=Licence.TUNED, licence_words=(Modifier.TUNED.value,), nets="two"
+    )
+    cells = [dataclasses.replace(plain, nets="one"), tuned]
+    if verdict is not None:
+        words = (Modifier.TRANSFERRED.value,)
+        moved = dataclasses.replace(second, verdict=verdict, licence=licensed, licence_words=words)
+        cells.append(dataclasses.replace(moved, nets="two"))
+    told = headline([dataclasses.replace(found, cells=tuple(cells))])
+    assert "The strongest counter-example: s1 against l1" in told
+    assert expected in told
+
+
+def test_a_tuned_counter_example_on_a_later_clock_comes_before_an_untuned_one(run):
+    first, second = families([run("a", (SLOW, FAST))])
+    assert "No counter-example here has rates tuned" in headline([first, second])
+    tuned = [dataclasses.replace(one, licence=Licence.TUNED) for one in second.cells]
+    told = headline([first, dataclasses.replace(second, cells=tuple(tuned))])
+    assert "where in FLOPs the larger reached" in told
+    assert "No counter-example" not in told
 
 
 @pytest.mark.parametrize(

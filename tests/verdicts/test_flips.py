@@ -154,7 +154,7 @@ def test_many_levels_are_told_by_the_ends_of_the_numbers(made):
     rates = [f"{0.001 * 2**place:g}" for place in range(6)]
     levels = [(one, SLOW, FAST) for one in (rates[-1], "tuned", *rates[:-1])]
     answer = levelled(made, levels, baseline="tuned").answer
-    assert "was faster at 7 of them, tuned, from 0.001 to 0.032;" in answer
+    assert "was faster at 7 of them, tuned and from 0.001 to 0.032;" in answer
 
 
 def test_the_answer_names_the_levels_in_one_paragraph(made):
