@@ -13,6 +13,7 @@ from lab.data.arrays import DataArrays
 from lab.data.catalogue import own_set
 from lab.errors import UsageError
 from lab.races import open_data
+from lab.searches import require_searchable
 from lab.specs import AnyDataSpec, CohortSpec, DataSpec, ModelSpec
 from lab.specs.families import model_spec
 from lab.words import Cause, Metric, Task, Tune
@@ -150,8 +151,10 @@ def answer(
 
     Data are opened here, for a mistake in a flag must not cost a download.
     """
+    first = levels[0].name if baseline and len(levels) > 1 else ""
+    declared = cause_study(cause, question, levels, first, _flags.sequential())
+    require_searchable(declared, requests(levels, tune()), _tuning.search())
     found, data = opened(levels)
-    first = found[0].name if baseline and len(found) > 1 else ""
     study = cause_study(cause, question, found, first, _flags.sequential())
     _study.answer(experiment, study, data, requests(found, tune()), folder)
 

@@ -64,8 +64,8 @@ class TunedSpec:
     `seed` is the root of those members; `trials` counts those of extensions too, `lowest` and
     `highest` are the learning rates tried, `member_steps` what all of it took. `complete` is
     whether the best lies inside the range. Rates that muP carries were searched for at the cohort
-    `source`, which is its own; for the others `complete` is whether, besides, no neighbour of the
-    rate was better there.
+    `source`, which is its own; for the others `complete` is whether, besides, the bracket about the
+    rate shows it there: some member arrived, no neighbour is clearly better, one clearly worse.
     """
 
     search: SearchSpec
