@@ -53,7 +53,7 @@ def _followed(cohort: CohortSpec, steps: float) -> CohortSpec:
     if isinstance(schedule, CosineSchedule) and schedule.decay_steps < budget:
         raise UsageError(
             f"cohort {cohort.name!r} gets a budget of {budget} steps, and its cosine is down after "
-            f"{schedule.decay_steps}: pass --schedule_steps={budget} or more, or "
-            "--schedule=constant"
+            f"{schedule.decay_steps}: pass --budget_clock=steps, --schedule_steps={budget} or "
+            "more, or --schedule=constant"
         )
     return dataclasses.replace(cohort, budget_steps=budget)

@@ -19,6 +19,8 @@ from lab.verdicts.document import from_json
 from lab.words import Outcome
 
 UNET = (
+    "--tune=none",
+    "--budget_clock=steps",
     "--members=4",
     "--budget_steps=40",
     "--eval_every=20",
@@ -248,7 +250,8 @@ def test_budgets_may_be_equal_in_flops(
     launch: Launch, quick: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    flags = ("--widths=4,16", "--members=4", "--eval_every=10", "--budget_steps=40", "--pairs")
+    flags = ("--tune=none", "--widths=4,16", "--members=4", "--eval_every=10", "--pairs")
+    flags += ("--budget_steps=40",)
     ended = launch("width", *flags, "--budget_clock=flops", f"--out={folder}", extra=quick)
     assert (ended.status, ended.stderr) == (0, "")
     verdict = require_run_folder(folder, {"width-4": 4, "width-16": 4}, seconds=True)
@@ -263,4 +266,4 @@ def test_budgets_may_be_equal_in_flops(
     refused = launch(
         "width", *flags, "--schedule=cosine", "--budget_clock=flops", f"--out={tmp_path / 'x'}"
     ).refusal
-    assert f"pass --schedule_steps={small} or more" in refused
+    assert f"--schedule_steps={small} or more" in refused

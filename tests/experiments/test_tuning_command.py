@@ -24,7 +24,11 @@ SMALL = (
     "--tune_extensions=0",
 )
 MISTAKES = {
-    "trials of no search": (["--tune_trials=9"], "nothing is searched for", "--tune=grid"),
+    "trials of no search": (
+        ["--tune=none", "--tune_trials=9"],
+        "nothing is searched for",
+        "--tune=grid",
+    ),
     "repeats of the rule": (["--tune=default", "--tune_repeats=4"], "--tune=default", "drop"),
     "no such way": (["--tune=best"], "best", "grid"),
     "varied and tuned": (
@@ -92,5 +96,5 @@ def test_tuned_then_measured_and_the_same_after_kills(
         assert refused.stderr.count("\n") == 1
         assert "its members chose the hyperparameters" in refused.stderr
         assert "pass the run folder above it" in refused.stderr
-    other = launch("width", *SMALL[:-4], f"--out={whole}", extra=quick)
+    other = launch("width", *SMALL[:-4], "--tune=none", f"--out={whole}", extra=quick)
     assert "another study" in other.refusal

@@ -77,7 +77,9 @@ def test_schedules_keep_the_steps_they_were_declared_with(schedule: ScheduleSpec
 
 
 def test_a_cosine_that_ends_before_the_budget_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"cosine is down after 40: pass --schedule_steps=\d+ or"):
+    with pytest.raises(
+        UsageError, match=r"down after 40: pass --budget_clock=steps, --schedule_steps=\d+ or"
+    ):
         small_with(CosineSchedule(SMALL.budget_steps))
 
 
