@@ -181,7 +181,7 @@ def test_another_study_is_named_by_what_differs(launch: Launch, race: Race) -> N
 
 def test_another_experiment_s_folder_is_refused(launch: Launch, race: Race) -> None:
     before = contents(race.folder)
-    refused = launch("unet_size", "--members=2", f"--out={race.folder}").refusal
+    refused = launch("unet_size", "--tune=none", "--members=2", f"--out={race.folder}").refusal
     assert "holds another study" in refused
     assert contents(race.folder) == before
 
