@@ -66,6 +66,7 @@ def run_study(
         untimed = tuple(clock for clock in study.clocks if clock is not Clock.SECONDS)
         study = dataclasses.replace(study, clocks=untimed)
     with RunFolder.open(root, study) as folder:
+        study = folder.study  # As it was begun, with the clocks that it was begun with.
         how = _How(data, lanes, lane_width, data_dir, command, say, stop)
         ended = _members(folder, how, introduced=True)
         records = read_records(folder.paths.root)
