@@ -11,6 +11,7 @@ from command_line import Launch, require_same_records
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
+    "--noseconds",
     "--widths=2,4",
     "--members=4",
     "--lanes=2",
