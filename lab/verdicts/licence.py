@@ -75,8 +75,6 @@ def _why(side: Entrant) -> str:
 
 def claim(finding: Finding, nets: str = "both nets") -> str:
     """What the verdict may be claimed of; `nets` names those that a shared rate was used for."""
-    rates = [in_turn(side.learning_rates) for side in (finding.smaller, finding.larger)]
-    each = f"learning rates {rates[0]} (smaller net) and {rates[1]} (larger net)"
     match licence(finding):
         case Modifier.TRAINED_ELSEWHERE:
             return (
@@ -84,11 +82,17 @@ def claim(finding: Finding, nets: str = "both nets") -> str:
                 f"nobody recorded, so {NO_CLAIM}"
             )
         case Modifier.ONE_SHARED_RATE:
-            return f"at learning rate {rates[0]} for {nets}, not tuned for each size: {NO_CLAIM}"
+            rate = in_turn(finding.smaller.learning_rates)
+            return f"at learning rate {rate} for {nets}, not tuned for each size: {NO_CLAIM}"
         case Modifier.TUNED | Modifier.TRANSFERRED:
-            return f"{_tuned(finding)}, at {each}; {ONE_SEARCH}"
+            return f"{_tuned(finding)}, at {_rates(finding)}; {ONE_SEARCH}"
         case _:
-            return f"as configured, at {each}, {_effort(finding)}: {NO_CLAIM}"
+            return f"as configured, at {_rates(finding)}, {_effort(finding)}: {NO_CLAIM}"
+
+
+def _rates(finding: Finding) -> str:
+    smaller, larger = (in_turn(side.learning_rates) for side in _sides(finding))
+    return f"learning rates {smaller} (smaller net) and {larger} (larger net)"
 
 
 def _tuned(finding: Finding) -> str:
