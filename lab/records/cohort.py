@@ -63,8 +63,12 @@ class CohortRecords:
 
     def part(self, start: int, stop: int) -> "CohortRecords":
         """The same cohort as if only its members from `start` to before `stop` were planned."""
-        kept_N = (start <= self.member) & (self.member < stop)
-        kept_R = (start <= self.curves.member) & (self.curves.member < stop)
+        return self.those((start <= self.member) & (self.member < stop), planned=stop - start)
+
+    def those(self, kept_N: npt.NDArray[np.bool_], planned: int) -> "CohortRecords":
+        """The same cohort as if only `planned` members were, of whom these have ended."""
+        member = self.member[kept_N]
+        kept_R = np.isin(self.curves.member, member)
         curves = Curves(
             member=self.curves.member[kept_R],
             evaluation=self.curves.evaluation[kept_R],
@@ -72,8 +76,8 @@ class CohortRecords:
         )
         return dataclasses.replace(
             self,
-            planned=stop - start,
-            member=self.member[kept_N],
+            planned=planned,
+            member=member,
             seed_ids={factor: ids[kept_N] for factor, ids in self.seed_ids.items()},
             outcome=tuple(itertools.compress(self.outcome, kept_N)),
             hit=self.hit[kept_N],

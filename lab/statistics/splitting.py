@@ -49,11 +49,12 @@ def split_check(cell: Integers, cells: int, generator: np.random.Generator) -> S
     Halves are drawn without replacement, so that under the test's own hypothesis, which holds by
     construction, p-values must be uniform but for ties.
     """
-    counts = np.bincount(cell, minlength=cells)
     half = len(cell) // 2
-    ordered = Table(
-        np.bincount(cell[:half], minlength=cells), np.bincount(cell[half:], minlength=cells)
-    )
+    early, late = (np.bincount(one, minlength=cells) for one in (cell[:half], cell[half:]))
+    # Cells that nobody is in cost a draw each, and count for nothing; 'never' stays the last.
+    occupied = np.append((early + late)[:-1] > 0, True)
+    ordered = Table(early[occupied], late[occupied])
+    counts = ordered.first + ordered.second
     if len(cell) < FEWEST or permutation.is_sparse(Table(counts, counts)):
         return SplitCheck(0, None, None)
     drawn = generator.multivariate_hypergeometric(counts, half, size=SPLITS)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -69,12 +70,13 @@ def cells(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> tuple[Cel
     """
     exact = (first.cost, second.cost, horizon)
     unit = Fraction(1, math.lcm(*(value.denominator for value in exact)))
-    ends = _positions(first, unit), _positions(second, unit)
+    stretches = _stretches(first, unit), _stretches(second, unit)
     tau = int(horizon / unit)
-    order = sorted({0, tau, *ends[0], *ends[1]})
+    edges = {edge for side in stretches for stretch in side.values() for edge in stretch}
+    order = sorted({0, tau, *edges})
     rank = {position: index for index, position in enumerate(order) if position <= tau}
-    late_first, early_first = _cells(first, ends[0], rank)
-    late_second, early_second = _cells(second, ends[1], rank)
+    late_first, early_first = _cells(first, stretches[0], rank)
+    late_second, early_second = _cells(second, stretches[1], rank)
     after = 2 * len(rank) - 1
     rounded = _occupied(late_first, late_second, after)
     if _on_one_grid(first, second):
@@ -115,26 +117,37 @@ def _on_one_grid(first: ClockTimes, second: ClockTimes) -> bool:
     return first.cost == second.cost and same
 
 
-def _positions(side: ClockTimes, unit: Fraction) -> list[int]:
-    """Where evaluations 0..last lie, in `unit`s: Python's integers, since 64 bits may overflow."""
+def _stretches(side: ClockTimes, unit: Fraction) -> dict[int, tuple[int, int]]:
+    """From where to where the evaluations lie that somebody hit first, in `unit`s, by number.
+
+    Python's integers, since 64 bits may overflow; so the many that nobody hit are left out.
+    """
     step = int(side.cost / unit)
-    return [0, *(position * step for position in side.positions.tolist())]
+    hit = np.unique(side.times.evaluation[side.times.reached])
+    edges = np.append(0, side.positions)
+    begins, ends = edges[hit - 1].tolist(), edges[hit].tolist()
+    return {
+        number: (begin * step, end * step)
+        for number, begin, end in zip(hit.tolist(), begins, ends, strict=True)
+    }
 
 
-def _cells(side: ClockTimes, ends: list[int], rank: dict[int, int]) -> tuple[Integers, Integers]:
+def _cells(
+    side: ClockTimes, stretches: Mapping[int, tuple[int, int]], rank: Mapping[int, int]
+) -> tuple[Integers, Integers]:
     """Each member's cell if its time is the end of its interval, and if just after the beginning.
 
     Cell 2r is the r-th edge itself, 2r + 1 the open stretch behind it; the last edge is the horizon
     and what lies behind it is 'not by the horizon'.
     """
     after = 2 * len(rank) - 1
-    late = [2 * rank[end] if end in rank else after for end in ends[1:]]
-    early = [2 * rank[end] + 1 if end in rank else after for end in ends[:-1]]
+    late = np.full(side.times.last + 1, after, dtype=np.int64)
+    early = late.copy()
+    for number, (begin, end) in stretches.items():
+        late[number - 1] = 2 * rank[end] if end in rank else after
+        early[number - 1] = 2 * rank[begin] + 1 if begin in rank else after
     index = np.where(side.times.reached, side.times.evaluation - 1, side.times.last)
-    return (
-        np.array([*late, after], dtype=np.int64)[index],
-        np.array([*early, after], dtype=np.int64)[index],
-    )
+    return late[index], early[index]
 
 
 def _occupied(first: Integers, second: Integers, after: int) -> Cells:

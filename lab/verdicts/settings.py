@@ -1,12 +1,9 @@
 """Members of one setting as a cohort of their own: what contrasts at a setting are between."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
-from lab.records.cohort import CohortRecords, Curves
+from lab.records.cohort import CohortRecords
 from lab.specs import CohortSpec, Comparison, ContrastSpec, Setting, holding
 
 
@@ -39,27 +36,10 @@ def at_setting(records: CohortRecords, settings: Iterable[Setting]) -> CohortRec
     held = tuple(settings)
     first, period = spec.at(held)
     count = spec.members // period
-    kept_N = records.member % period == first
-    kept_R = records.curves.member % period == first
-    curves = Curves(
-        member=records.curves.member[kept_R],
-        evaluation=records.curves.evaluation[kept_R],
-        metrics={one: values[kept_R] for one, values in records.curves.metrics.items()},
-    )
+    among = holding(dataclasses.replace(spec, members=count, vary=(), tuned=None), held)
     return dataclasses.replace(
-        records,
-        spec=dataclasses.replace(
-            holding(dataclasses.replace(spec, members=count, vary=(), tuned=None), held),
-            name=_name(spec, held),
-        ),
-        planned=count,
-        member=records.member[kept_N],
-        seed_ids={factor: ids[kept_N] for factor, ids in records.seed_ids.items()},
-        outcome=tuple(itertools.compress(records.outcome, np.asarray(kept_N))),
-        hit=records.hit[kept_N],
-        reached=records.reached[kept_N],
-        ended=records.ended[kept_N],
-        curves=curves,
+        records.those(records.member % period == first, planned=count),
+        spec=dataclasses.replace(among, name=_name(spec, held)),
     )
 
 
