@@ -1,16 +1,10 @@
-"""The report's pictures of cohorts, as SVG and PNG, and the style that all pictures share."""
+"""The report's pictures of cohorts."""
 
 import dataclasses
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -25,36 +19,14 @@ from lab.reports.curves import (
     raw_curves,
     share_reached,
 )
+from lab.reports.drawing import FAINT, INK, canvas, colours, finished
 from lab.reports.formatting import count, level
 from lab.reports.picture import Picture
 from lab.specs import CohortSpec
 from lab.verdicts.clocks import clock_times, cost_per_step, is_known
 from lab.words import Clock, Rule
 
-INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
-# Okabe and Ito 2008: told apart by every kind of colour vision, and in grey by their order.
-HUES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
 MEMBERS_SHOWN = 5
-WIDTH = 10.0
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # Comes with matplotlib: the same glyphs everywhere.
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.labelsize": 10,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "text.color": INK,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "svg.hashsalt": "convergence lab",
-}
 
 
 def draw_all(records: Mapping[str, CohortRecords], clocks: Sequence[Clock]) -> tuple[Picture, ...]:
@@ -119,26 +91,6 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
             ncols=3,
         )
         return finished(figure, "fan", captions.fan(cohorts, MEMBERS_SHOWN))
-
-
-def colours(many: int) -> list[str]:
-    """A colour for each of `many` cohorts; past five, a ramp that is also ordered in grey."""
-    if many <= len(HUES):
-        return list(HUES[:many])
-    ramp = matplotlib.colormaps["viridis"]
-    return [matplotlib.colors.to_hex(ramp(at)) for at in np.linspace(0.0, 0.85, many)]
-
-
-@contextmanager
-def canvas(
-    rows: int, columns: int, height: float, sharey: bool = False
-) -> Iterator[tuple[Figure, list[list[Axes]]]]:
-    """An empty figure in the report's style, and its panels by row."""
-    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE}  # Not the user's own.
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey).tolist()
 
 
 def _incidence_panel(
@@ -296,11 +248,3 @@ def _fan_key(others: bool, verb: str) -> list[Line2D | Patch]:
 def _spread(total: int, wanted: int) -> list[int]:
     """Rows evenly spaced by index, whatever they look like: nobody picked them."""
     return sorted({int(at) for at in np.linspace(0, total - 1, min(wanted, total))})
-
-
-def finished(figure: Figure, name: str, text: captions.Caption) -> Picture:
-    """Both formats, with no date and no version in them: the same records give the same bytes."""
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
-    return Picture(name, text.title, text.caption, text.alt, svg.getvalue(), png.getvalue())

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from lab.quantities import percent, scale
 from lab.reports.captions import Caption
-from lab.reports.figures import FAINT, GRID, HUES, INK, canvas, finished
+from lab.reports.drawing import FAINT, GRID, HUES, INK, canvas, finished
 from lab.reports.picture import Picture
 from lab.reports.tables import Document
 from lab.reports.turning import FEW, hardest, levels_of

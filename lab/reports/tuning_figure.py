@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lab.reports import formatting
 from lab.reports.captions import Caption
-from lab.reports.figures import INK, canvas, colours, finished
+from lab.reports.drawing import INK, canvas, colours, finished
 from lab.reports.picture import Picture
 from lab.reports.tables import Document
 from lab.reports.tuning_text import is_chosen

@@ -9,7 +9,6 @@ from lab.records.cohort import AnyMetric, CohortRecords
 from lab.specs import Comparison, Margins
 from lab.statistics.quantiles import quantile_time
 from lab.tuning.found import BestOf, CohortTuning
-from lab.verdicts import language
 from lab.verdicts.answer import answer
 from lab.verdicts.clocks import clock_times
 from lab.verdicts.deciding import SEED, Issue, beside, decision_on, issues
@@ -21,6 +20,7 @@ from lab.verdicts.level_answer import level_answer
 from lab.verdicts.level_language import worded, worded_shares
 from lab.verdicts.licence import FORBIDDEN, claim, is_tuned_through, licence, untold
 from lab.verdicts.looking import deciding_look
+from lab.verdicts.paragraph import sentence
 from lab.verdicts.settings import told_apart
 from lab.verdicts.shares import Share, shares
 from lab.verdicts.support import SizeTrend, Support, size_trend
@@ -227,6 +227,6 @@ def _contrast_verdict(finding: Finding, support: Support | None) -> ContrastVerd
         decision=finding.decision,
         support=support,
         claim=claim(finding),
-        sentence=language.sentence(finding),
+        sentence=sentence(finding),
         level=finding.level,
     )

@@ -9,7 +9,7 @@ from made_up import cohort, realistic, tables
 from PIL import Image
 
 from lab.records.reader import cohort_records, read_records
-from lab.reports import figures
+from lab.reports import drawing, figures
 from lab.specs import TargetSpec
 from lab.words import Clock, Metric
 
@@ -31,7 +31,7 @@ def test_both_pictures_are_drawn_in_both_formats(run):
         assert ElementTree.fromstring(picture.svg).tag.endswith("svg")
         pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
         assert pixels.shape[1] == 1600
-        for hue in figures.HUES[:2]:
+        for hue in drawing.HUES[:2]:
             wanted = [int(hue[at : at + 2], 16) for at in (1, 3, 5)]
             assert (pixels == wanted).all(axis=2).sum() > 200, f"{picture.name} lacks {hue}"
 
@@ -63,7 +63,7 @@ def test_any_number_of_cohorts_is_drawn(many, metric):
         values = values if metric is Metric.IOU else 1 - values
         records[spec.name] = cohort_records(spec, 1000, 1e6 * (index + 1), *tables(spec, values))
     assert len(figures.draw_all(records, tuple(Clock))) == 2
-    assert len(set(figures.colours(many))) == many
+    assert len(set(drawing.colours(many))) == many
 
 
 def test_cohorts_with_other_targets_get_their_own_pictures():

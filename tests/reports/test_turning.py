@@ -12,7 +12,7 @@ from PIL import Image
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records
 from lab.records.store import RunFolder, read_json
-from lab.reports import figures, text, turning
+from lab.reports import drawing, text, turning
 from lab.reports.map_figures import draw_maps
 from lab.reports.report import write_report
 from lab.specs import ContrastSpec, Setting, StudySpec, Varied
@@ -84,7 +84,7 @@ def test_forest_and_maps_are_drawn_in_both_hues(few):
     for name in ("levels", "map"):
         assert ElementTree.fromstring((paths.figures / f"{name}.svg").read_bytes()).tag
         pixels = np.asarray(Image.open(paths.figures / f"{name}.png").convert("RGB"))
-        for hue in figures.HUES[:2]:
+        for hue in drawing.HUES[:2]:
             wanted = [int(hue[at : at + 2], 16) for at in (1, 3, 5)]
             assert (pixels == wanted).all(axis=2).sum() > 100, f"{name} lacks {hue}"
 
