@@ -34,13 +34,13 @@ class Asked(NamedTuple):
 
 
 def define(
-    dataset: str,
-    target: Sequence[str],
-    learning_rate: float,
-    budget_steps: int,
-    eval_every: int,
+    dataset: str = "sklearn_digits",
+    target: Sequence[str] = ("0.9", "0.95"),
+    learning_rate: float = 0.003,
+    budget_steps: int = 1000,
+    eval_every: int = 10,
 ) -> Asked:
-    """Declares them."""
+    """Declares them; by default those that small networks on handwritten digits take."""
     return Asked(
         flags.DEFINE_string("dataset", dataset, "TFDS set."),
         flags.DEFINE_list("target", list(target), "Thresholds; the hardest one decides."),

@@ -28,7 +28,7 @@ from lab.reports.tables import Table
 from lab.reports.typeset import markdown
 from lab.specs import AdamSpec, CohortSpec, DataSpec, StudySpec, TargetSpec
 from lab.specs.families import FAMILIES, model_spec
-from lab.studies import run_study
+from lab.studies import How, run_study
 from lab.training.problem import make_problem
 
 _ONLY = flags.DEFINE_list("only", [], "Families or sets, by name; by default all.")
@@ -141,8 +141,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
         StudySpec(f"Does {cell.family} learn {cell.dataset}?", (cohort,), ()),
         {cohort.data: data},
         root,
-        command=_flags.command(),
-        say=lambda *_, **__: None,
+        How(command=_flags.command(), say=lambda *_, **__: None),
         seconds=False,
     )
     seconds = time.monotonic() - started

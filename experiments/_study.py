@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from experiments import _clocks, _data, _flags, _tuning
 from lab.data.arrays import DataArrays
 from lab.searches import tune_study
 from lab.specs import AnyDataSpec, StudySpec
-from lab.studies import gather, run_study
+from lab.studies import How, gather, run_study
 from lab.training.runner import Stopped
 from lab.words import Tune
 
@@ -34,14 +33,7 @@ def answer(
     folder = folder or folder_of(experiment, study)
     found = tuned(study, data, folder, requests)
     with _stopped():
-        run_study(
-            found,
-            data,
-            folder,
-            stop=_flags.termination_held(),
-            seconds=_clocks.SECONDS.value,
-            **_how(),
-        )
+        run_study(found, data, folder, _how(), seconds=_clocks.SECONDS.value)
 
 
 def folder_of(experiment: str, study: StudySpec) -> Path:
@@ -56,9 +48,7 @@ def tuned(
     """The study with the rates that were searched for, in `folder`."""
     asked = _tuning.requests(study) if requests is None else requests
     try:
-        return tune_study(
-            study, asked, _tuning.search(), data, folder, stop=_flags.termination_held, **_how()
-        )
+        return tune_study(study, asked, _tuning.search(), data, folder, _how())
     except Stopped:
         _flags.end_saved()
 
@@ -66,17 +56,18 @@ def tuned(
 def train(study: StudySpec, data: Data, folder: Path) -> None:
     """Trains what other studies start from; nothing is judged."""
     with _stopped():
-        gather(study, data, folder, stop=_flags.termination_held(), **_how())
+        gather(study, data, folder, _how())
 
 
-def _how() -> dict[str, Any]:
-    return {
-        "lanes": _flags.lanes(),
-        "lane_width": _flags.lane_width(),
-        "data_dir": _data.data_dir(),
-        "command": _flags.command(),
-        "say": _say,
-    }
+def _how() -> How:
+    return How(
+        lanes=_flags.lanes(),
+        lane_width=_flags.lane_width(),
+        data_dir=_data.data_dir(),
+        command=_flags.command(),
+        say=_say,
+        stop=_flags.termination_held,
+    )
 
 
 @contextlib.contextmanager

@@ -19,13 +19,7 @@ from lab.words import Cause
 
 QUESTION = "Does the deeper network converge later, and do residual connections undo it?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.003,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define()
 _FAMILY = flags.DEFINE_enum(
     "family", "mlp", ["mlp", "cnn", "resnet"], "Family of networks; of resnet 6n+2 layers."
 )

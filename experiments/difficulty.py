@@ -24,13 +24,7 @@ from lab.words import Cause
 
 QUESTION = "Does a harder problem turn the order of a smaller and a larger network round?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.75", "0.85"),
-    learning_rate=0.003,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define(target=("0.75", "0.85"))
 _FRACTIONS = flags.DEFINE_list(
     "fractions", ["0.3", "0.1"], "Shares of the training examples, each a level; may be empty."
 )

@@ -31,13 +31,7 @@ QUESTION = (
     "How much does the initial state decide which of a smaller and a larger network is first?"
 )
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.003,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define()
 STARTS = {
     "family": InitialSpec(),
     "glorot": InitialSpec(Scheme.GLOROT),

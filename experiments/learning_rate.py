@@ -25,13 +25,7 @@ from lab.words import Cause, Hyperparameter, Tune
 
 QUESTION = "At which shared learning rates does the larger network converge first?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.01,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define(learning_rate=0.01)
 _RATES = flags.DEFINE_list(
     "rates",
     ["0.0003", "0.001", "0.003", "0.01", "0.02", "0.04", "0.06"],

@@ -21,13 +21,7 @@ from lab.words import Cause
 
 QUESTION = "Which optimizers turn the order of a smaller and a larger network round?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.003,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define()
 _OPTIMIZERS = flags.DEFINE_list(
     "optimizers", ["adam", "sgd", "nesterov", "rmsprop", "lion"], "Named as for --optimizer."
 )

@@ -28,13 +28,7 @@ from lab.words import Cause
 
 QUESTION = "Do networks of equal size converge alike, or does the architecture decide?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.003,
-    budget_steps=2000,
-    eval_every=20,
-)
+_ASKED = _causes.define(budget_steps=2000, eval_every=20)
 _FAMILIES = flags.DEFINE_list(
     "families", ["mlp", "cnn", "resnet", "vit"], "Two families or more; the first is compared with."
 )

@@ -22,13 +22,7 @@ from lab.words import Cause, Tune
 
 QUESTION = "Does the wider network converge first, however its learning rate is chosen?"
 
-_ASKED = _causes.define(
-    dataset="sklearn_digits",
-    target=("0.9", "0.95"),
-    learning_rate=0.003,
-    budget_steps=1000,
-    eval_every=10,
-)
+_ASKED = _causes.define()
 _FAMILY = flags.DEFINE_string("family", "mlp", "Family of networks.")
 _WIDTHS = flags.DEFINE_list("widths", ["8", "32", "128"], "Two widths or more, the smallest first.")
 _DEPTH = flags.DEFINE_integer("depth", 2, "Hidden layers, or convolutions.")

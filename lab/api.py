@@ -43,7 +43,7 @@ from lab.specs import (
     cohort_seeds,
     default_looks,
 )
-from lab.studies import run_study
+from lab.studies import How, run_study
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
 from lab.watching import Say
@@ -146,27 +146,9 @@ def race(
     ]
     looks = SequentialSpec(default_looks(members)) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
-    tuned = tune_study(
-        study,
-        dict.fromkeys(models, tune),
-        search,
-        {named: data},
-        folder,
-        lanes=lanes,
-        data_dir=data_folder,
-        command=_command(),
-        say=say,
-    )
-    verdict = run_study(
-        tuned,
-        {named: data},
-        folder,
-        lanes=lanes,
-        data_dir=data_folder,
-        command=_command(),
-        say=say,
-        seconds=seconds,
-    )
+    how = How(lanes, data_dir=data_folder, command=_command(), say=say)
+    tuned = tune_study(study, dict.fromkeys(models, tune), search, {named: data}, folder, how)
+    verdict = run_study(tuned, {named: data}, folder, how, seconds=seconds)
     return Result(verdict["answer"], verdict, folder)
 
 

@@ -1,7 +1,7 @@
 """From a study to the same study with hyperparameters found: searches first, on members apart."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +13,7 @@ from lab.reports import tuning_text
 from lab.specs import AnyDataSpec, CohortSpec, SearchSpec, StudySpec, holding
 from lab.specs.rules import require
 from lab.specs.settings import Setting
-from lab.studies import gather
-from lab.training.runner import Stop
+from lab.studies import PLAIN, How, gather
 from lab.tuning.placing import rounded
 from lab.tuning.plan import Histories, Seeker, chosen, next_round, tuned_spec
 from lab.tuning.rounds import round_study, rounds_of, tuning_seed
@@ -45,25 +44,18 @@ def tune_study(
     search: SearchSpec,
     data: Mapping[AnyDataSpec, DataArrays],
     root: Path,
-    *,
-    lanes: int | None = None,
-    lane_width: int | None = None,
-    data_dir: Path | None = None,
-    command: str = "",
-    say: Say = print,
-    stop: Callable[[], Stop] | None = None,
+    how: How = PLAIN,
 ) -> StudySpec:
     """The study with the hyperparameters found for the cohorts that `requests` names.
 
     Each round of the searches is a run folder below `root`/tuning, whose members have other seeds
     than those that the study measures; rounds that are recorded are read back. Cohorts that are not
     named, or whose members vary the rate themselves, stay as they are. Cohorts that contrasts
-    connect are searched with equal effort. The remaining arguments are `run_study`'s, but that
-    `stop` makes one for each round.
+    connect are searched with equal effort.
 
     Raises:
         UsageError: a cohort cannot be tuned so, or the folder holds something else.
-        lab.training.runner.Stopped: `stop` asked to; training is saved.
+        lab.training.runner.Stopped: `how.stop` asked to; training is saved.
     """
     begun = _begin(study, requests, search)
     if not begun.seekers:
@@ -75,24 +67,19 @@ def tune_study(
     histories: dict[str, list[Round]] = {}
     number = 1
     while asked := next_round(begun.seekers, histories):
-        say(tuning_text.opening(number, asked))
+        how.say(tuning_text.opening(number, asked))
         records = gather(
             round_study(begun.study, seekers, asked, number),
             data,
             RunPaths(root).tuning_round(number),
-            lanes=lanes,
-            lane_width=lane_width,
-            data_dir=data_dir,
-            command=command,
-            say=say,
-            stop=None if stop is None else stop(),
+            how,
             laid_out_for={cohort.name: cohort.members for cohort in study.cohorts},
         )
         for name, found in rounds_of(records, specs).items():
             histories.setdefault(name, []).append(found)
-            say(tuning_text.round_lines(name, found))
+            how.say(tuning_text.round_lines(name, found))
         number += 1
-    return _ended(begun, histories, say)
+    return _ended(begun, histories, how.say)
 
 
 def _require_same_searches(root: Path, seekers: Sequence[Seeker]) -> None:

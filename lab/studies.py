@@ -5,7 +5,7 @@ import datetime
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,47 +38,58 @@ from lab.words import Clock
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
 
+class How(NamedTuple):
+    """How a session trains, and to whom it talks: no part of what is asked.
+
+    `lanes` and `lane_width` None mean auto. `data_dir` is where the data of an earlier run lie, if
+    a cohort starts from a member of one. `command` is what environment.json says the session was
+    started by. `stop` makes, for each study that is trained, what says whether to stop.
+    """
+
+    lanes: int | None = None
+    lane_width: int | None = None
+    data_dir: Path | None = None
+    command: str = ""
+    say: Say = print
+    stop: Callable[[], Stop] | None = None
+
+
+PLAIN = How()
+
+
 def run_study(
     study: StudySpec,
     data: Mapping[AnyDataSpec, DataArrays],
     root: Path,
+    how: How = PLAIN,
     *,
-    lanes: int | None = None,
-    lane_width: int | None = None,
-    data_dir: Path | None = None,
-    command: str = "",
-    say: Say = print,
-    stop: Stop | None = None,
     seconds: bool = True,
 ) -> dict[str, Any]:
     """Declares, trains, judges, reports; the verdict as it stands in `root`/verdict.json.
 
-    A folder that holds the same study is gone on with. `lanes` and `lane_width` None mean auto;
-    `data_dir` is where the data of an earlier run lie, if a cohort starts from a member of one;
-    `command` is what environment.json says the session was started by. Without `seconds` no member
-    is timed alone, and a run that begins does not count in them.
+    A folder that holds the same study is gone on with. Without `seconds` no member is timed alone,
+    and a run that begins does not count in them.
 
     Raises:
         UsageError: the study cannot be run here, or the folder holds another.
-        lab.training.runner.Stopped: `stop` asked to; training is saved.
+        lab.training.runner.Stopped: `how.stop` asked to; training is saved.
     """
     if not seconds:
         untimed = tuple(clock for clock in study.clocks if clock is not Clock.SECONDS)
         study = dataclasses.replace(study, clocks=untimed)
     with RunFolder.open(root, study) as folder:
         study = folder.study  # As it was begun, with the clocks that it was begun with.
-        how = _How(data, lanes, lane_width, data_dir, command, say, stop)
-        ended = _members(folder, how, introduced=True)
+        ended = _members(folder, data, how, introduced=True)
         records = read_records(folder.paths.root)
         folder.write_verdict(document.to_json(_verdict(study, records, folder)))
         page = write_report(folder.paths.root)
         verdict = read_json(folder.paths.verdict)
         shown = counted(records, verdict)
         apart = told_apart(study.comparison, shown)[1]
-        say("\n" + text.closing(apart, verdict, text.incomplete_line(study, shown)))
-        say("\n" + costs.text(read_environment(folder.paths)))
-        say("\n" + "\n".join(throughput_lines(ended)))
-        say(f"\nReport: {page}")
+        how.say("\n" + text.closing(apart, verdict, text.incomplete_line(study, shown)))
+        how.say("\n" + costs.text(read_environment(folder.paths)))
+        how.say("\n" + "\n".join(throughput_lines(ended)))
+        how.say(f"\nReport: {page}")
         return verdict
 
 
@@ -99,13 +110,8 @@ def gather(
     study: StudySpec,
     data: Mapping[AnyDataSpec, DataArrays],
     root: Path,
+    how: How = PLAIN,
     *,
-    lanes: int | None = None,
-    lane_width: int | None = None,
-    data_dir: Path | None = None,
-    command: str = "",
-    say: Say = print,
-    stop: Stop | None = None,
     laid_out_for: Mapping[str, int] = AS_THEY_ARE,
 ) -> dict[str, CohortRecords]:
     """Declares and trains, as `run_study` does, but judges nothing; the records of every cohort.
@@ -113,26 +119,14 @@ def gather(
     `laid_out_for` is `plan_study`'s.
     """
     with RunFolder.open(root, study) as folder:
-        how = _How(data, lanes, lane_width, data_dir, command, say, stop)
-        _members(folder, how, introduced=False, laid_out_for=laid_out_for)
+        _members(folder, data, how, introduced=False, laid_out_for=laid_out_for)
         return read_records(folder.paths.root)
-
-
-class _How(NamedTuple):
-    """How a session trains, and to whom it talks."""
-
-    data: Mapping[AnyDataSpec, DataArrays]
-    lanes: int | None
-    lane_width: int | None
-    data_dir: Path | None
-    command: str
-    say: Say
-    stop: Stop | None
 
 
 def _members(
     folder: RunFolder,
-    how: _How,
+    data: Mapping[AnyDataSpec, DataArrays],
+    how: How,
     *,
     introduced: bool,
     laid_out_for: Mapping[str, int] = AS_THEY_ARE,
@@ -145,7 +139,7 @@ def _members(
     known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
     before = with_records(folder.paths, known.get("cohorts", {}))
     sources = load_sources(study, folder.paths, before, how.data_dir)
-    plans = plan_study(study, how.data, how.lanes, how.lane_width, before, sources, laid_out_for)
+    plans = plan_study(study, data, how.lanes, how.lane_width, before, sources, laid_out_for)
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
     fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
     if not finished and not fresh:
@@ -155,13 +149,13 @@ def _members(
         say("\n".join(map(layout_line, plans)))
     if not finished:
         measured = introduced and Clock.SECONDS in study.clocks
-        plans = _timed(plans, how.data, {} if fresh else known.get("cohorts", {}), measured, say)
+        plans = _timed(plans, data, {} if fresh else known.get("cohorts", {}), measured, say)
         folder.write_environment(_session(plans, how.command) | {FRESH: fresh})
     if introduced:
         say(f"\nRun folder {folder.paths.root}; compiling...")
     if finished:
         return ()
-    ended = _train(study, plans, how.data, folder, say, how.stop)
+    ended = _train(study, plans, data, folder, how)
     folder.amend_environment(throughput(ended))
     return ended
 
@@ -171,14 +165,14 @@ def _train(
     plans: Sequence[CohortPlan],
     data: Mapping[AnyDataSpec, DataArrays],
     folder: RunFolder,
-    say: Say,
-    stop: Stop | None,
+    how: How,
 ) -> tuple[CohortProgress, ...]:
     """To the end, or to the first look that settles a study whose members are added in turn."""
     looks = None
     if study.sequential is not None:
-        looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look, say))
-    return run(plans, data, folder, Watcher(say), stop=stop, looks=looks, warn=_warn)
+        looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look, how.say))
+    stop = None if how.stop is None else how.stop()
+    return run(plans, data, folder, Watcher(how.say), stop=stop, looks=looks, warn=_warn)
 
 
 def _looked(study: StudySpec, folder: RunFolder, look: int, say: Say) -> bool:

@@ -21,7 +21,7 @@ from lab.specs import (
     StudySpec,
     Varied,
 )
-from lab.studies import run_study
+from lab.studies import How, run_study
 from lab.training import cohort_run
 from lab.training.runner import Stopped
 from lab.verdicts.document import from_json
@@ -35,6 +35,9 @@ def quiet(*_: object, **__: object) -> None:
     """Says nothing."""
 
 
+QUIET = How(say=quiet)
+
+
 def study(*widths: int, **changes) -> StudySpec:
     cohorts = tuple(
         mlp_cohort(name=f"width-{width}", model=MLPSpec(width, 1), seed=3 + index, **changes)
@@ -44,9 +47,9 @@ def study(*widths: int, **changes) -> StudySpec:
     return StudySpec("?", cohorts, tuple(map(ContrastSpec, names[:-1], names[1:])))
 
 
-def tuned(declared, root, how=Tune.GRID, search=SMALL, **changes):
+def tuned(declared, root, how=Tune.GRID, search=SMALL, session=QUIET):
     requests = {cohort.name: how for cohort in declared.cohorts}
-    return tune_study(declared, requests, search, DATA, root, say=quiet, **changes)
+    return tune_study(declared, requests, search, DATA, root, session)
 
 
 def rates(of: StudySpec) -> list[float]:
@@ -87,7 +90,7 @@ def test_members_that_choose_are_not_those_that_are_measured(tmp_path: Path, mon
     with pytest.raises(UsageError, match="cannot be judged by"):
         dataclasses.replace(searched, contrasts=declared.contrasts)
 
-    document = run_study(found, DATA, root, say=quiet)
+    document = run_study(found, DATA, root, QUIET)
     verdict = from_json((root / "verdict.json").read_text())
     (narrow, wide) = verdict.tuning
     assert narrow.cohort == "width-4"
@@ -115,7 +118,7 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_study(tmp_path: Path) -> 
     whole = tuned(declared, tmp_path / "whole", search=search)
     assert (tmp_path / "whole/tuning/round-2").exists()
     with pytest.raises(Stopped):
-        tuned(declared, tmp_path / "parts", search=search, stop=at_once)
+        tuned(declared, tmp_path / "parts", search=search, session=QUIET._replace(stop=at_once))
     assert not (tmp_path / "parts/tuning/round-2").exists()
     again = tuned(declared, tmp_path / "parts", search=search)
     assert again == whole
