@@ -79,6 +79,11 @@ def tune_study(
             histories.setdefault(name, []).append(found)
             how.say(tuning_text.round_lines(name, found))
         number += 1
+    require(
+        not RunPaths(root).tuning_round(number).exists(),
+        f"{root} holds more rounds of a search than {number - 1}, which is what these flags make: "
+        "pass those that it was begun with, or another --out",
+    )
     return _ended(begun, histories, how.say)
 
 

@@ -130,6 +130,8 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_study(tmp_path: Path) -> 
         )
         np.testing.assert_array_equal(one.hit, other.hit)
         np.testing.assert_array_equal(one.ended, other.ended)
+    with pytest.raises(UsageError, match="more rounds of a search than 1, which"):
+        tuned(declared, tmp_path / "parts", search=SMALL)
     with pytest.raises(UsageError, match="round-1 holds another study"):
         tuned(declared, tmp_path / "parts", search=dataclasses.replace(search, decades=1.0))
     with pytest.raises(UsageError, match=r"not empty and holds no study\.json"):

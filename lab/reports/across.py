@@ -46,7 +46,7 @@ def page(runs: Sequence[Run], notes: Sequence[str]) -> list[Block]:
     """`notes` name runs that were left out, or that asked the same."""
     found = families(runs)
     blocks: list[Block] = [Heading(1, QUESTION), Answer(headline(found))]
-    blocks += [Paragraph(_family(one)) for one in found]
+    blocks += [Paragraph(_family(one)) for one in found if one.about_size]
     blocks += _counter_examples(found)
     blocks += _tuning(found)
     blocks.append(Heading(2, "Cause by cause"))
@@ -69,7 +69,8 @@ def headline(found: Sequence[Family]) -> str:
     answers = [one.always(Verdict.SMALLER_FASTER) for one in found]
     refuted = Always.NOT_ALWAYS in answers
     told = [_OPENINGS[Always.NOT_ALWAYS if refuted else max(answers, key=list(Always).index)]]
-    told += [f"In {one.clock.label}, {_tally(one.cells)}." for one in found]
+    told += [f"In {one.clock.label}, {_tally(one.cells)}." for one in found if one.about_size]
+    told += _others([one.cells for one in found])
     against = [
         (one, each) for one in found for each in one.counter_examples(Verdict.SMALLER_FASTER)
     ]
@@ -108,18 +109,15 @@ def _of_size(one: Cell, twins: Sequence[Cell]) -> str:
 
 def _family(one: Family) -> str:
     cells = one.about_size
-    if not cells:
-        return f"In {one.clock.label}: {_others(one.cells)}."
     alpha = max(cell.alpha for cell in cells)
     stand = sum(cell.stands for cell in cells)
     directed = sum(cell.verdict in DIRECTED for cell in cells)
-    others = _others(one.cells)
     small, large = (one.always(way) for way in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER))
     return (
         f"In {one.clock.label}, over {_number(len(cells))}: the smaller net faster? "
         f"{_sentence(small.value)}. The larger net faster? {_sentence(large.value)}. {stand} of "
         f"{directed} directions stand where the share of false ones is held to {100 * alpha:g}% "
-        "(Benjamini and Hochberg)." + (f" {_sentence(others)}." if others else "")
+        "(Benjamini and Hochberg)."
     )
 
 
@@ -128,29 +126,28 @@ def _sentence(words: str) -> str:
 
 
 def _tally(cells: Sequence[Cell]) -> str:
-    """Of cells that compare sizes, and how many others there are."""
+    """Of cells that compare sizes."""
     sized = [one for one in cells if one.about_size]
     counts = [
         sum(one.verdict is way for one in sized)
         for way in (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
     ]
-    told = (
+    return (
         f"of {_number(len(sized))} the smaller net was faster in {counts[0]}, the larger in "
         f"{counts[1]}, neither in {len(sized) - sum(counts)}"
     )
-    return "; ".join([told] * bool(sized) + [_others(cells)] * (len(sized) < len(cells)))
 
 
-def _others(cells: Sequence[Cell]) -> str:
-    """Those that do not count for or against; nothing where all do."""
-    count = sum(not one.about_size for one in cells)
+def _others(clocks: Sequence[Sequence[Cell]]) -> list[str]:
+    """A sentence of those that do not count for or against, if there are any on some clock."""
+    count = max(sum(not one.about_size for one in cells) for cells in clocks)
     if not count:
-        return ""
+        return []
     compare, are = ("compares", "is") if count == 1 else ("compare", "are")
-    return (
-        f"{_number(count)} {compare} nets of equal parameter counts, which says nothing of size, "
-        f"and {are} not counted"
-    )
+    return [
+        f"On each clock {_number(count)} {compare} nets of equal parameter counts, which says "
+        f"nothing of size, and {are} not counted."
+    ]
 
 
 def _number(count: int) -> str:
@@ -212,12 +209,13 @@ def _tuning(found: Sequence[Family]) -> list[Block]:
 def _cause(cause: Cause | None, runs: Sequence[Run], found: Sequence[Family]) -> list[Block]:
     names = {one.name for one in runs}
     blocks: list[Block] = [Heading(3, _sentence(cause.value if cause else "no cause declared"))]
-    lines = []
-    for family in found:
-        cells = [one for one in family.cells if one.run in names]
-        if cells:
-            word = f": {_in_one_word(cells)}" if any(one.about_size for one in cells) else ""
-            lines.append(f"In {family.clock.label}, {_tally(cells)}{word}.")
+    clocks = [(family.clock, [one for one in family.cells if one.run in names]) for family in found]
+    lines = [
+        f"In {clock.label}, {_tally(cells)}: {_in_one_word(cells)}."
+        for clock, cells in clocks
+        if any(one.about_size for one in cells)
+    ]
+    lines += _others([cells for _, cells in clocks])
     blocks += [Lines(tuple(lines)), cell_table(_in_order(runs, found))]
     flips = [
         one.sentence

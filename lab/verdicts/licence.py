@@ -53,8 +53,14 @@ def untold(finding: Finding) -> list[Entrant]:
 
 def incomplete(findings: Sequence[Finding]) -> list[str]:
     """What is wrong with the searches of such nets, and what to do, in one part of a sentence."""
-    why = dict.fromkeys(_why(side) for one in findings for side in untold(one))
-    return [f"no direction may be named, for {'; '.join(why)}"] if why else []
+    untuned = [side for one in findings for side in untold(one)]
+    if not untuned:
+        return []
+    why = "; ".join(dict.fromkeys(map(_why, untuned)))
+    if all(map(untold, findings)):
+        return [f"no direction may be named, for {why}"]
+    names = " or ".join(dict.fromkeys(side.summary.name for side in untuned))
+    return [f"no direction may be named where {names} is compared, for {why}"]
 
 
 def _why(side: Entrant) -> str:

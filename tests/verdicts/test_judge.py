@@ -184,6 +184,8 @@ def told(verdict):
 
 def test_where_tuning_is_incomplete_no_direction_is_named_in_any_way(levels):
     whole, one, base = levels(), levels("skips-a-l"), levels("plain-b-s")
+    assert "no direction may be named" not in whole.answer
+    assert "no direction may be named where skips-a-l is compared, for the best" in one.answer
     every = {(level, pair) for level in ("plain", "skips", "norm") for pair in "ab"}
     shares = {(level, pair) for level in ("skips", "norm") for pair in (0, 1)}
     turned = {("plain", "norm", 0), ("plain", "norm", 1)}
