@@ -103,8 +103,9 @@ def main() -> None:
     ]
     # Late: a mistake in a flag must not cost a download.
     task, data = open_data(task, _data.data_dir())
-    cohorts = _clocks.budgeted(_sized(entries, declared, task, data), data)
-    _study.answer("race", race_study(cohorts, data, sequential), {task: data})
+    study = race_study(_sized(entries, declared, task, data), data, sequential)
+    study = dataclasses.replace(study, cohorts=_clocks.budgeted(study.cohorts, data))
+    _study.answer("race", study, {task: data})
 
 
 def _entries() -> tuple[Entry, ...]:

@@ -17,6 +17,7 @@ a notebook or a script defines itself is found while that runs. Importing this m
 """
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -44,10 +45,11 @@ from lab.specs import (
     default_looks,
 )
 from lab.studies import How, run_study
+from lab.training.budgets import equal_budgets
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
 from lab.watching import Say
-from lab.words import Tune
+from lab.words import Clock, Tune
 
 __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
 
@@ -89,6 +91,7 @@ def race(
     initial: InitialSpec = _FAMILY,
     batch_size: int = 16,
     budget_steps: int = 2000,
+    budget_clock: Clock = Clock.STEPS,
     eval_every: int = 20,
     seed: int = 0,
     seeds: SeedsSpec = _OWN_SEEDS,
@@ -109,6 +112,8 @@ def race(
             row; a `TargetSpec` says more.
         out: the run folder; report.html in it shows the evidence.
         optimizer: Adam at 0.003 by default, for all networks alike.
+        budget_clock: with `lab.words.Clock.FLOPS` members of smaller networks take more steps,
+            until they have spent what `budget_steps` of the costliest come to.
         seeds: which seeds members share; `SeedsSpec(order=1)` lets large data be streamed.
         sequential: members are added until the answer is clear, `members` at most.
         tune: how each network comes by its learning rate: `lab.words.Tune.GRID` searches for one
@@ -146,6 +151,8 @@ def race(
     ]
     looks = SequentialSpec(default_looks(members)) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
+    followed = equal_budgets(study.cohorts, data, budget_clock)
+    study = dataclasses.replace(study, cohorts=followed)
     how = How(lanes, data_dir=data_folder, command=_command(), say=say)
     tuned = tune_study(study, dict.fromkeys(models, tune), search, {named: data}, folder, how)
     verdict = run_study(tuned, {named: data}, folder, how, seconds=seconds)

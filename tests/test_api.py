@@ -11,7 +11,7 @@ from lab import api
 from lab.data.own import OwnTask
 from lab.errors import UsageError
 from lab.specs import MLPSpec
-from lab.words import Task, Tune
+from lab.words import Clock, Task, Tune
 
 
 def blobs(count: int = 80) -> OwnTask:
@@ -37,6 +37,7 @@ def test_a_race_in_ten_lines(tmp_path: Path) -> None:
         target=("accuracy", 0.9),
         members=6,
         budget_steps=80,
+        budget_clock=Clock.FLOPS,
         eval_every=8,
         out=tmp_path / "run",
         tune=Tune.DEFAULT,
@@ -48,6 +49,8 @@ def test_a_race_in_ten_lines(tmp_path: Path) -> None:
     assert (result.folder / "report.html").exists()
     study = json.loads((result.folder / "study.json").read_text())
     assert re.search("test_api:blobs", json.dumps(study))
+    small, large = (one["budget_steps"] for one in study["cohorts"])
+    assert large == 80 < small
     # Eight times as wide, an eighth of the rate.
     assert [one["optimizer"]["learning_rate"] for one in study["cohorts"]] == [0.003, 0.000375]
 
