@@ -31,8 +31,9 @@ def answer(
     where the run is kept, by default what the flags and the study make it.
     """
     folder = folder or folder_of(experiment, study)
-    found = tuned(study, data, folder, requests)
+    asked = _tuning.requests(study) if requests is None else requests
     with _stopped():
+        found = tune_study(study, asked, _tuning.search(), data, folder, _how())
         run_study(found, data, folder, _how(), seconds=_clocks.SECONDS.value)
 
 
@@ -40,17 +41,6 @@ def folder_of(experiment: str, study: StudySpec) -> Path:
     """Named after all that is asked, unless --out says otherwise."""
     asked = study.to_json() + _tuning.fingerprint()
     return _flags.out_folder(experiment, hashlib.sha256(asked.encode()).hexdigest())
-
-
-def tuned(
-    study: StudySpec, data: Data, folder: Path, requests: Mapping[str, Tune] | None = None
-) -> StudySpec:
-    """The study with the rates that were searched for, in `folder`."""
-    asked = _tuning.requests(study) if requests is None else requests
-    try:
-        return tune_study(study, asked, _tuning.search(), data, folder, _how())
-    except Stopped:
-        _flags.end_saved()
 
 
 def train(study: StudySpec, data: Data, folder: Path) -> None:

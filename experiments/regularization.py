@@ -6,8 +6,7 @@
     scripts/run regularization --dataset=huggingface:ptb_text_only --tokens=bpe   # needs a network
 
 A small and a larger Transformer learn to say the next character of a share of the text, with every
-combination of dropout and weight decay (AdamW), all of them lanes of one program a network. Rates
-are tuned by the same search on other seeds, without dropout at the default decay, and kept.
+combination of dropout and weight decay (AdamW), at rates found for each network and combination.
 
 Expect the time to a fixed validation loss to rise with dropout for both (what the question's first
 answer says of Transformers on small data), and the larger network to be first; whether the order
@@ -16,15 +15,15 @@ turns as the text shrinks is a guess that is put to the test.
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 
 from absl import flags
 
-from experiments import _causes, _flags, _study
-from lab.causes import Level, cause_study
+from experiments import _causes, _flags
+from lab.causes import Level
 from lab.errors import UsageError
-from lab.specs import AdamWSpec, CohortSpec, DataSpec, Setting, StudySpec, Varied, holding
-from lab.words import Cause, Hyperparameter, Tune
+from lab.specs import AdamWSpec, CohortSpec, DataSpec, ModelSpec, Setting, holding
+from lab.words import Cause, Hyperparameter
 
 QUESTION = "On little text, does regularisation decide whether the smaller network converges first?"
 
@@ -38,7 +37,7 @@ _ASKED = _causes.define(
 _WIDTHS = flags.DEFINE_list("widths", ["12", "32"], "Two widths or more, the smallest first.")
 _DEPTH = flags.DEFINE_integer("depth", 1, "Blocks of the Transformer.")
 _HEADS = flags.DEFINE_integer("heads", 2, "Heads of its attention.")
-_DROPOUTS = flags.DEFINE_list("dropouts", ["0", "0.1", "0.3"], "Each with each of --decays.")
+_DROPOUTS = flags.DEFINE_list("dropouts", ["0", "0.3"], "Each with each of --decays.")
 _DECAYS = flags.DEFINE_list("decays", ["0.01", "0.3"], "Weight decays of AdamW.")
 _FRACTIONS = flags.DEFINE_list("fractions", ["0.1"], "Shares of the text that is learned from.")
 
@@ -65,10 +64,7 @@ def main() -> None:
         },
     )
     _causes.require_unused(
-        (
-            *("optimizer", "momentum", "weight_decay", "dropout", "train_fraction"),
-            *("sequential", "cross", "vary", "tune_also"),
-        ),
+        ["optimizer", "momentum", "weight_decay", "dropout", "train_fraction", "tune_also"],
         "the experiment turns regularisation and the amount of text itself",
     )
     settings = tuple(
@@ -81,56 +77,53 @@ def main() -> None:
             f"dropouts is {','.join(_DROPOUTS.value)} and decays is {','.join(_DECAYS.value)}; "
             "they make two settings or more, each once: pass --dropouts=0,0.1"
         )
-    # Made before anything is trained, so that a mistake costs nothing.
-    texts = _texts()
-    folder = _study.folder_of("regularization", _study_of(texts, settings))
-    found, data = _causes.opened(texts)
-    # Rates first, without regularisation: they hold for all settings alike.
-    plain = cause_study(Cause.REGULARIZATION, QUESTION, found, "")
-    tuned = _study.tuned(plain, data, folder)
-    found = [
-        one._replace(cohorts=tuple(tuned.cohort(each.name) for each in one.cohorts))
-        for one in found
+    fractions = _causes.numbers("fractions", _FRACTIONS.value)
+    models = _models()
+    seeds = iter(_flags.seeds(len(models) * len(fractions) * len(settings)))
+    levels = [
+        _level(fraction, len(fractions) > 1, setting, models, seeds)
+        for fraction, setting in itertools.product(fractions, settings)
     ]
-    study = _study_of(found, settings)
-    untouched = {cohort.name: Tune.NONE for cohort in study.cohorts}
-    _study.answer("regularization", study, data, untouched, folder)
+    _causes.answer("regularization", Cause.REGULARIZATION, QUESTION, levels)
 
 
-def _texts() -> list[Level]:
-    """A level a share of the text, of cohorts that have no setting yet."""
+def _models() -> dict[int, ModelSpec]:
+    """The Transformers by their width."""
     widths = _causes.sizes("widths", _WIDTHS.value)
     models = _causes.sized("transformer", widths, depth=_DEPTH.value, heads=_HEADS.value)
-    fractions = _causes.numbers("fractions", _FRACTIONS.value)
-    seeds = iter(_flags.seeds(len(widths) * len(fractions)))
-    return [
-        Level(
-            "" if len(fractions) == 1 else f", {fraction:g} of the text",
-            tuple(
-                dataclasses.replace(
-                    _causes.cohort(
-                        _ASKED,
-                        f"width-{width}-text-{fraction:g}",
-                        _part(fraction),
-                        model,
-                        next(seeds),
-                    ),
-                    optimizer=AdamWSpec(_ASKED.learning_rate.value),
-                )
-                for width, model in zip(widths, models, strict=True)
-            ),
-        )
-        for fraction in fractions
-    ]
+    return dict(zip(widths, models, strict=True))
 
 
-def _study_of(texts: Sequence[Level], settings: Sequence[tuple[float, float]]) -> StudySpec:
-    """Every setting on every share of the text."""
-    levels = []
-    for one in texts:
-        cohorts = [_varied(each, settings) for each in one.cohorts]
-        levels += [_level(one, cohorts, setting) for setting in settings]
-    return cause_study(Cause.REGULARIZATION, QUESTION, levels, levels[0].name)
+def _level(
+    fraction: float,
+    told: bool,
+    setting: tuple[float, float],
+    models: Mapping[int, ModelSpec],
+    seeds: Iterator[int],
+) -> Level:
+    """Every width on that share of the text, with one setting; the share is `told` by its name."""
+    dropout, decay = setting
+    text = f", {fraction:g} of the text" if told else ""
+    ending = f"dropout-{dropout:g}-decay-{decay:g}" + (f"-text-{fraction:g}" if told else "")
+    return Level(
+        f"dropout {dropout:g}, decay {decay:g}{text}",
+        tuple(
+            _cohort(f"width-{width}-{ending}", _part(fraction), setting, model, next(seeds))
+            for width, model in models.items()
+        ),
+    )
+
+
+def _cohort(
+    name: str, data: DataSpec, setting: tuple[float, float], model: ModelSpec, seed: int
+) -> CohortSpec:
+    dropout, decay = setting
+    plain = _causes.cohort(_ASKED, name, data, model, seed)
+    decaying = dataclasses.replace(plain, optimizer=AdamWSpec(_ASKED.learning_rate.value))
+    return holding(
+        decaying,
+        [Setting(Hyperparameter.DROPOUT, dropout), Setting(Hyperparameter.WEIGHT_DECAY, decay)],
+    )
 
 
 def _part(fraction: float) -> DataSpec:
@@ -138,25 +131,6 @@ def _part(fraction: float) -> DataSpec:
     return dataclasses.replace(
         spec, difficulty=dataclasses.replace(spec.difficulty, train_fraction=fraction)
     )
-
-
-def _varied(cohort: CohortSpec, settings: Sequence[tuple[float, float]]) -> CohortSpec:
-    """Members have the settings in turn, --members of them each."""
-    dropouts, decays = zip(*settings, strict=True)
-    named = ((Hyperparameter.DROPOUT, dropouts), (Hyperparameter.WEIGHT_DECAY, decays))
-    one = [Setting(which, values[0]) for which, values in named]
-    return dataclasses.replace(
-        holding(cohort, one),
-        members=len(settings) * cohort.members,
-        vary=tuple(Varied(which, values) for which, values in named if len(set(values)) > 1),
-    )
-
-
-def _level(text: Level, cohorts: Sequence[CohortSpec], setting: tuple[float, float]) -> Level:
-    dropout, decay = setting
-    values = {Hyperparameter.DROPOUT: dropout, Hyperparameter.WEIGHT_DECAY: decay}
-    at = tuple(Setting(one.hyperparameter, values[one.hyperparameter]) for one in cohorts[0].vary)
-    return Level(f"dropout {dropout:g}, decay {decay:g}{text.name}", tuple(cohorts), at)
 
 
 if __name__ == "__main__":

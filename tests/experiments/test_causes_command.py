@@ -56,7 +56,7 @@ EXPERIMENTS = {
         ("--widths=4,8", "--dropouts=0,0.2", "--decays=0.01", "--window=8", "--target=9"),
         Cause.REGULARIZATION,
         ["dropout 0, decay 0.01", "dropout 0.2, decay 0.01"],
-        2,
+        4,
     ),
 }
 
