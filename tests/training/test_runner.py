@@ -230,15 +230,18 @@ def test_the_useful_fraction_is_that_of_paper(
 
 
 def test_what_the_host_holds_does_not_grow_with_members(tmp_path: Path) -> None:
-    """Beyond a byte each, and the names of part files: ten times the members, as much memory."""
-    peaks = []
-    for members in (300, 300, 3000):  # The first fills caches.
+    """Beyond a byte each, and the names of part files: ten times the members, as much memory.
+
+    The least of two runs, since what other threads of the process take comes on top.
+    """
+    peaks: dict[int, list[int]] = {300: [], 3000: []}
+    for members in (300, 300, 3000, 3000):  # The first fills caches.
         plans = [descent_plan(descent_cohort(members=members), LAYOUT, 40)]
         tracemalloc.start()
-        go(tmp_path / f"{members}-{len(peaks)}", plans)
-        peaks.append(tracemalloc.get_traced_memory()[1])
+        go(tmp_path / f"{members}-{len(peaks[members])}", plans)
+        peaks[members].append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < 1.5 * peaks[1]
+    assert min(peaks[3000]) < 1.5 * min(peaks[300])
 
 
 COMPILED = re.compile(r"Finished XLA compilation of jit\((\w+)\)")
