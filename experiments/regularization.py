@@ -30,8 +30,8 @@ QUESTION = "On little text, does regularisation decide whether the smaller netwo
 _ASKED = _causes.define(
     dataset="python_documentation",
     target=("4", "3.5"),
-    learning_rate=0.003,
-    budget_steps=600,
+    learning_rate=0.01,
+    budget_steps=320,
     eval_every=20,
 )
 _WIDTHS = flags.DEFINE_list("widths", ["12", "32"], "Two widths or more, the smallest first.")
