@@ -15,6 +15,7 @@ from lab.training.checkpoints import Checkpoints, Warn
 from lab.training.lanes import Lanes, Trace, make_lanes
 from lab.training.member import outcome_of
 from lab.training.planning import CohortPlan
+from lab.training.programs import Programs
 from lab.training.progress import Tally
 from lab.training.resident import Resident
 from lab.training.streaming import Feed
@@ -31,8 +32,9 @@ class CohortRun:
         source: Source | None,
         folder: RunFolder,
         tally: Tally,
+        programs: Programs,
     ) -> None:
-        """Compiles; `start` comes next, once all cohorts are known to fit.
+        """Compiles, but for `programs`; `start` comes next, once all cohorts are known to fit.
 
         `data` is all that is read, or with a `source` all but the training split.
         """
@@ -46,6 +48,7 @@ class CohortRun:
             plan.evaluations_per_dispatch,
             plan.devices,
             plan.compiler_options,
+            programs,
         )
         self._data = data
         self._feed: Feed | None = None

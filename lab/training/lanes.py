@@ -13,7 +13,7 @@ depend on the width of a block, and on no other number here.
 import concurrent.futures
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -22,7 +22,9 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from lab.specs import CohortSpec
+from lab.training.compilation import CompilerOptions
 from lab.training.member import Member, MemberInfo, MemberState
+from lab.training.programs import Programs
 from lab.training.resident import Resident, Window
 from lab.training.roll import Roll
 
@@ -106,9 +108,10 @@ def make_lanes(
     layout: Layout,
     evaluations: int,
     devices: Sequence[jax.Device],
-    compiler_options: Mapping[str, str | bool] | None = None,
+    compiler_options: CompilerOptions | None = None,
+    programs: Programs | None = None,
 ) -> LaneProgram:
-    """The blocks must be a multiple of the number of devices.
+    """The blocks must be a multiple of the number of devices; `programs` are compiled already.
 
     Block b of B serves members b, b + B, b + 2B... A member's trajectory knows nothing of that.
     Every device runs a program of its own. As one program over all of them the same lanes would
@@ -171,13 +174,15 @@ def make_lanes(
                 return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=there)
 
             first = jax.ShapeDtypeStruct((), jnp.int32, sharding=there)
-            return jitted.lower(jax.tree.map(share, jax.eval_shape(empty)), own, first).compile()
+            lowered = jitted.lower(jax.tree.map(share, jax.eval_shape(empty)), own, first)
+            return shared.compiled(lowered, device, options)
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             programs = list(pool.map(one, devices, _split(data, devices)))
         return Compiled(functools.partial(run, programs), programs[0].memory_analysis())
 
-    jitted = jax.jit(shard, compiler_options=dict(compiler_options or {}))
+    options, shared = dict(compiler_options or {}), Programs() if programs is None else programs
+    jitted = jax.jit(shard, compiler_options=options)
     return LaneProgram(
         empty=jax.jit(empty, out_shardings=sharding),
         advance=functools.partial(run, [jitted] * len(devices)),

@@ -19,6 +19,7 @@ from lab.training.checkpoints import Warn
 from lab.training.cohort_run import CohortRun
 from lab.training.lanes import replicated
 from lab.training.planning import CohortPlan
+from lab.training.programs import Programs
 from lab.training.progress import CohortProgress, Tally
 from lab.training.resident import Resident, make_resident
 from lab.training.tuning import require_memory
@@ -66,7 +67,7 @@ def run(
     """
     tallies = {plan.cohort.name: _recorded(plan, folder) for plan in plans}
     open_plans = [plan for plan in plans if not tallies[plan.cohort.name].progress.done]
-    residents = _residents(open_plans, data)
+    residents, programs = _residents(open_plans, data), Programs()
     with memory_explained(), concurrent.futures.ThreadPoolExecutor() as pool:
         runs = list(
             pool.map(
@@ -76,6 +77,7 @@ def run(
                     data[plan.cohort.data].source,
                     folder,
                     tallies[plan.cohort.name],
+                    programs,
                 ),
                 open_plans,
             )

@@ -21,6 +21,7 @@ from lab.specs.comparison import DEFAULT_MARGINS
 from lab.statistics.quantiles import median_of
 from lab.training.member import MemberState
 from lab.training.planning import CohortPlan, guessed_seconds
+from lab.training.programs import Programs
 from lab.training.resident import Examples, Window
 
 REPEATS = 15
@@ -60,8 +61,9 @@ def time_alone(
 ) -> tuple[SoloSeconds, ...]:
     """Of each cohort, in order; the machine should be at nothing else."""
     trains = {_place(plan): _train(plan, data[plan.cohort.data]) for plan in plans}
+    shared = Programs()
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        programs = list(pool.map(lambda plan: _compiled(plan, trains[_place(plan)]), plans))
+        programs = list(pool.map(lambda plan: _compiled(plan, trains[_place(plan)], shared), plans))
     calls = [one.calls() for one in programs]
     taken_RxC = np.empty((REPEATS, len(programs)))
     for repeat in range(REPEATS):
@@ -88,7 +90,7 @@ def _told(plan: CohortPlan, program: _Alone, calls: int, taken_R: np.ndarray) ->
     )
 
 
-def _compiled(plan: CohortPlan, train: Examples | Window) -> _Alone:
+def _compiled(plan: CohortPlan, train: Examples | Window, shared: Programs) -> _Alone:
     member = plan.member
     guess = CALL_SECONDS / guessed_seconds(plan.flops_per_step)
     steps = max(1, min(MOST_STEPS, round(guess)))
@@ -107,7 +109,8 @@ def _compiled(plan: CohortPlan, train: Examples | Window) -> _Alone:
         state = jax.jit(member.init)(jnp.zeros((), jnp.int32))
     started = time.perf_counter()
     jitted = jax.jit(run, compiler_options=dict(plan.compiler_options))
-    program = jitted.lower(state, train).compile()
+    lowered = jitted.lower(state, train)
+    program = shared.compiled(lowered, plan.devices[0], plan.compiler_options)
     return _Alone(program, state, train, steps, time.perf_counter() - started)
 
 

@@ -263,8 +263,12 @@ def test_a_cohort_compiles_once_however_many_its_members(
     for members in (3, 200):
         plans = [descent_plan(descent_cohort(members=members), LAYOUT, 2)]
         assert compilations(caplog, tmp_path / str(members), plans) == ["empty", "shard"]
+    # Both cohorts have one program; one that is evaluated otherwise has its own.
     both = compilations(caplog, tmp_path / "both", two_plans())
-    assert both == ["empty"] * 2 + ["shard"] * 2
+    assert both == ["empty"] * 2 + ["shard"]
+    other = descent_plan(descent_cohort(name="other", eval_every=4), LAYOUT, 2)
+    three = compilations(caplog, tmp_path / "three", [*two_plans(), other])
+    assert three == ["empty"] * 3 + ["shard"] * 2
 
 
 def test_only_a_lost_member_is_computed_again(tmp_path: Path, uninterrupted: list[Facts]) -> None:

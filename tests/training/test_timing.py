@@ -14,6 +14,7 @@ from lab.data.arrays import DataArrays, Split
 from lab.specs import SeedsSpec, StudySpec
 from lab.training import timing
 from lab.training.planning import plan_study
+from lab.training.programs import Programs
 from lab.training.resident import Window
 from lab.training.timing import time_alone
 
@@ -28,7 +29,7 @@ def the_plan(data: DataArrays = DATA_AT_HAND, **changes: Any):
 
 def test_the_program_is_so_many_steps_of_the_cohort_s_own_member() -> None:
     plan, data = the_plan(), easy_images()
-    alone = timing._compiled(plan, timing._train(plan, data))
+    alone = timing._compiled(plan, timing._train(plan, data), Programs())
     end = alone.program(alone.state, alone.train)
     assert int(end.step) == alone.steps
     state = plan.member.init(jax.numpy.int32(0))
@@ -58,7 +59,7 @@ def test_of_streamed_data_one_batch_stands_for_all() -> None:
     train = timing._train(plan, data)
     assert isinstance(train, Window)
     assert train.inputs.shape == (1, plan.cohort.batch_size, 4, 4, 1)
-    alone = timing._compiled(plan, train)
+    alone = timing._compiled(plan, train, Programs())
     end = alone.program(alone.state, alone.train)
     assert int(end.step) == alone.steps
     assert not bool(end.diverged)
