@@ -50,7 +50,7 @@ def main() -> None:
             "tune_trials": 5,
             "tune_repeats": 4,
             "tune_decades": 2.0,
-            "members": 16,
+            "members": 24,
             "window": 32,
         },
         {
