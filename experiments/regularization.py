@@ -103,10 +103,10 @@ def _level(
 ) -> Level:
     """Every width on that share of the text, with one setting; the share is `told` by its name."""
     dropout, decay = setting
-    text = f", {fraction:g} of the text" if told else ""
+    text = f" on {fraction:g} of the text" if told else ""
     ending = f"dropout-{dropout:g}-decay-{decay:g}" + (f"-text-{fraction:g}" if told else "")
     return Level(
-        f"dropout {dropout:g}, decay {decay:g}{text}",
+        f"dropout {dropout:g} with decay {decay:g}{text}",
         tuple(
             _cohort(f"width-{width}-{ending}", _part(fraction), setting, model, next(seeds))
             for width, model in models.items()

@@ -56,7 +56,7 @@ EXPERIMENTS = {
     "regularization": (
         ("--widths=4,8", "--dropouts=0.2", "--decays=0.01,0.1", "--window=8", "--target=9"),
         Cause.REGULARIZATION,
-        ["dropout 0.2, decay 0.01", "dropout 0.2, decay 0.1"],
+        ["dropout 0.2 with decay 0.01", "dropout 0.2 with decay 0.1"],
         4,
     ),
 }
