@@ -1,6 +1,6 @@
 """Does a U-Net of 2,900 parameters converge later than one of 5,000, and is that normal?
 
-    scripts/run                                     # about 5 minutes on 2 CPU cores
+    scripts/run                                     # 3 to 6 minutes on 2 CPU cores
     scripts/run unet_size --dataset=oxford_iiit_pet --image_size=64 --target=0.6
 
 Two cohorts of U-Nets that differ in their width alone learn to find handwritten digits on
