@@ -78,6 +78,8 @@ def main() -> None:
             "they make two settings or more, each once: pass --dropouts=0,0.1"
         )
     fractions = _causes.numbers("fractions", _FRACTIONS.value)
+    if not fractions:
+        raise UsageError("fractions is empty; some text is learned from: pass --fractions=0.1")
     models = _models()
     seeds = iter(_flags.seeds(len(models) * len(fractions) * len(settings)))
     levels = [

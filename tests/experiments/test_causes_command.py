@@ -101,6 +101,7 @@ MISTAKES = {
     "part of the crossings": ("initial_state", ["--members=48"], "64", "--members=64"),
     "frozen in all": ("initial_state", ["--frozen=Dense_0"], "frozen", "drop --frozen"),
     "no setting": ("regularization", ["--dropouts="], "dropouts", "--dropouts=0,0.1"),
+    "no text": ("regularization", ["--fractions="], "fractions is empty", "--fractions=0.1"),
     "one setting": ("regularization", ["--dropouts=0", "--decays=0.1"], "0.1", "two settings"),
     "no examples": ("difficulty", ["--fractions=0"], "0.0", "train_fraction"),
     "a fraction of all": ("difficulty", ["--train_fraction=0.5"], "train_fraction", "drop"),
