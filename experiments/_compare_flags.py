@@ -26,9 +26,18 @@ _TARGET = flags.DEFINE_list(
 )
 _SUSTAIN = flags.DEFINE_integer("sustain", 2, "Evaluations in a row that must hold it.")
 _SMOOTHING = flags.DEFINE_integer("smoothing", 1, "Evaluations that are averaged.")
-_BUDGET = flags.DEFINE_integer("budget", None, "Leave out evaluations after this step.")
+_BUDGET = flags.DEFINE_integer(
+    "budget",
+    None,
+    "Steps that runs were to take: evaluations after it are left out, and runs that reached the "
+    "target or diverged are known up to it.",
+)
 _SHORT = flags.DEFINE_enum_class(
-    "short", Short.REFUSE, Short, "What a run is that ends early without the target."
+    "short",
+    Short.CENSOR,
+    Short,
+    "A run that ends early without the target: right-censored there, refused, never (it died), or "
+    "all are compared only as far as the shortest.",
 )
 _GRID = flags.DEFINE_enum_class("grid", Grid.SAME, Grid, "At which steps runs are compared.")
 _COLUMNS = flags.DEFINE_list("columns", [], "Other names: cohort=group,run=id,step=iteration.")

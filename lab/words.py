@@ -85,6 +85,8 @@ class Outcome(enum.Enum):
     REACHED = "reached"
     EXHAUSTED = "exhausted"
     DIVERGED = "diverged"
+    STOPPED = "stopped"
+    """Before the budget was spent, elsewhere, for a reason unknown: what came after nobody saw."""
 
 
 class Clock(enum.Enum):

@@ -22,6 +22,7 @@ _COHORT_FIELDS = (
     "reached",
     "diverged",
     "exhausted",
+    "stopped",
     "median_steps",
     "flops_per_step",
     "solo_seconds_per_step",
@@ -54,19 +55,24 @@ class Table:
 
 def cohort_table(document: Document, records: Records) -> Table:
     """A row a cohort; medians come with their interval, from the records."""
-    header = ("cohort", "parameters", "members", "reached", "diverged", "not by budget")
+    stopped = any(one.get("stopped") for one in document["cohorts"])
+    header = (
+        *("cohort", "parameters", "members", "reached", "diverged", "not by budget"),
+        *(["stopped early"] if stopped else []),
+    )
+    fields = (
+        *("parameters", "members", "reached", "diverged", "exhausted"),
+        *(["stopped"] if stopped else []),
+    )
     rows = tuple(
         (
             str(one["name"]),
-            *(
-                formatting.count(one[field])
-                for field in ("parameters", "members", "reached", "diverged", "exhausted")
-            ),
+            *(formatting.count(one[field]) for field in fields),
             _median(records[one["name"]]),
         )
         for one in document["cohorts"]
     )
-    return Table((*header, "median steps"), rows, frozenset(range(1, 7)))
+    return Table((*header, "median steps"), rows, frozenset(range(1, len(header) + 1)))
 
 
 def contrast_table(contrasts: Iterable[Mapping[str, Any]], notes: bool = False) -> Table:
@@ -130,6 +136,8 @@ def _median(records: CohortRecords) -> str:
         return formatting.NONE
     steps = clock_times(records, Clock.STEPS)
     time = median_evaluation(records).on(steps, steps.budget)
+    if steps.open_ended and time.estimate is None:
+        return "never"  # All is known of its members: fewer than half reach it at any time.
     return formatting.median(time, float(steps.budget))
 
 

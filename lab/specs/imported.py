@@ -12,7 +12,8 @@ from lab.words import Metric
 class ImportedSpec:
     """Curves from elsewhere, measured at the steps of `grid`; how they were trained nobody said.
 
-    The budget is the last of those steps. `source` says where the curves came from.
+    `declared` is the budget in steps that somebody declared, after which no evaluation counts; else
+    it is the last of those steps. `source` says where the curves came from.
     """
 
     name: str
@@ -21,9 +22,15 @@ class ImportedSpec:
     members: int
     batch_size: int | None
     source: str
+    declared: int | None = None
 
     def __post_init__(self) -> None:
         require_positive(self, "members")
+        require(
+            self.declared is None or self.declared >= max(self.grid, default=0),
+            f"cohort {self.name!r} was evaluated after its budget of {self.declared} steps: pass a "
+            "larger --budget",
+        )
         rising = all(before < after for before, after in itertools.pairwise((0, *self.grid)))
         require(
             bool(self.grid) and rising,
@@ -43,8 +50,8 @@ class ImportedSpec:
 
     @property
     def budget_steps(self) -> int:
-        """The most steps a member took."""
-        return self.grid[-1]
+        """The most steps a member took, or could have taken."""
+        return self.grid[-1] if self.declared is None else self.declared
 
     @property
     def metrics(self) -> tuple[Metric | NamedMetric, ...]:

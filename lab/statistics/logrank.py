@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.special
 
+from lab.statistics.follow_up import Exposure
 from lab.statistics.intervals import Floats
 from lab.statistics.tables import Table
 from lab.statistics.times import Integers
@@ -54,6 +55,21 @@ def logrank(*strata: Table, weight: Weight = Weight.EQUAL) -> LogRank:
         for each in zip(*(_moments(one.first, one.second, weight) for one in strata), strict=True)
     )
     z = (observed - expected) / math.sqrt(variance) if variance > 0 else 0.0
+    return LogRank(observed, expected, z, float(2 * scipy.special.ndtr(-abs(z))))
+
+
+def logrank_at_risk(
+    first: Exposure, second: Exposure, weight: Weight = Weight.EQUAL
+) -> LogRank:
+    """Log-rank of two cohorts that were followed for unlike times, by their risk sets; Mantel 1966.
+
+    Members count among those at risk until they were lost. Weights by S take the Kaplan-Meier curve
+    of both cohorts together; Gehan's then depend on the losses too, so prefer the others.
+    """
+    events = np.stack([first.events, second.events]).astype(np.float64)
+    at_risk = np.stack([first.at_risk, second.at_risk]).astype(np.float64)
+    observed, expected, variance = map(float, _of_risk_sets(events, at_risk, weight))
+    z = (observed - expected) / math.sqrt(variance) if variance > 1e-12 else 0.0
     return LogRank(observed, expected, z, float(2 * scipy.special.ndtr(-abs(z))))
 
 
@@ -102,15 +118,22 @@ def _largest(first: Integers, second: Integers, weights: Sequence[Weight]) -> Fl
 def _moments(first: Integers, second: Integers, weight: Weight) -> tuple[Floats, Floats, Floats]:
     """Observed and expected weighted events of the first cohort, and their variance [...]."""
     one = np.asarray(first, dtype=np.float64)
-    both = one + second
-    at_risk = both[..., ::-1].cumsum(-1)[..., ::-1][..., :-1]
-    at_risk_one = one[..., ::-1].cumsum(-1)[..., ::-1][..., :-1]
-    events, total = both[..., :-1], np.maximum(at_risk, 1)
-    share = at_risk_one / total
+    counts = np.stack(np.broadcast_arrays(one, np.asarray(second, dtype=np.float64)))
+    at_risk = counts[..., ::-1].cumsum(-1)[..., ::-1][..., :-1]
+    return _of_risk_sets(counts[..., :-1], at_risk, weight)
+
+
+def _of_risk_sets(
+    events_of: Floats, at_risk_of: Floats, weight: Weight
+) -> tuple[Floats, Floats, Floats]:
+    """The same from events and members at risk of either cohort at each time [2, ..., K - 1]."""
+    events, at_risk = events_of.sum(0), at_risk_of.sum(0)
+    total = np.maximum(at_risk, 1)
+    share = at_risk_of[0] / total
     factor = _weights(weight, events, at_risk)
     spread = events * share * (1 - share) * (at_risk - events) / np.maximum(total - 1, 1)
     return (
-        np.asarray((factor * one[..., :-1]).sum(-1)),
+        np.asarray((factor * events_of[0]).sum(-1)),
         np.asarray((factor * events * share).sum(-1)),
         np.asarray((factor**2 * spread).sum(-1)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.special
 
 from lab.statistics.intervals import Floats, Interval
+from lab.statistics.survival import incidence
 from lab.statistics.times import ClockTimes, Times
 
 
@@ -42,8 +43,12 @@ def quantile_time(times: Times, quantile: float, level: float) -> QuantileTime:
     """Quantile of T among all members, in evaluations, with a distribution-free interval.
 
     The ends are the order statistics whose ranks leave at most (1 - level)/2 in each tail of
-    Binomial(N, quantile); conservative with ties (David and Nagaraja 2003, section 7.1).
+    Binomial(N, quantile); conservative with ties (David and Nagaraja 2003, section 7.1). Where
+    members were lost it is where the Kaplan-Meier curve, and either end of its band, first comes
+    up to that share (Brookmeyer and Crowley 1982).
     """
+    if times.lost.any():
+        return _of_curve(times, quantile, level)
     members = times.members
     low, high = _ranks(members, quantile, level)
     # Where N * quantile is a whole number, rounding must not push it to the next rank.
@@ -54,6 +59,18 @@ def quantile_time(times: Times, quantile: float, level: float) -> QuantileTime:
         lower=_order_statistic(times, low),
         upper=_order_statistic(times, high),
         level=level,
+    )
+
+
+def _of_curve(times: Times, quantile: float, level: float) -> QuantileTime:
+    curve = incidence(times, level)
+
+    def first(share: Floats) -> float | None:
+        found = np.flatnonzero(share >= quantile - 1e-12)
+        return float(curve.evaluation[found[0]]) if len(found) else None
+
+    return QuantileTime(
+        quantile, first(curve.share), first(curve.upper), first(curve.lower), level
     )
 
 

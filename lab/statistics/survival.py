@@ -26,10 +26,14 @@ class Incidence:
 
 
 def incidence(times: Times, level: float) -> Incidence:
-    """One common follow-up: 1 - Kaplan-Meier is then the share reached, the band Wilson's.
+    """Share that has reached, by 1 - Kaplan-Meier: at every evaluation, or where somebody leaves.
 
-    The log-log band is undefined at 0 and 1 (STATISTICS, section 1).
+    With one common follow-up that is the plain share, and the band Wilson's, since the log-log band
+    is undefined at 0 and 1 (STATISTICS, section 1). Where members were lost, see `kaplan_meier`.
     """
+    if times.lost.any():
+        duration = np.where(times.reached, times.evaluation, times.follow_up)
+        return kaplan_meier(duration, times.reached, level)
     reached = np.concatenate([[0], np.cumsum(times.counts()[:-1])])
     lower, upper = proportions.wilson_bounds(reached, times.members, level)
     share = np.asarray(reached / max(times.members, 1), dtype=np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from lab.statistics.times import ClockTimes, Integers
 
@@ -36,14 +37,25 @@ class Tables:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cells:
-    """The cell of each member of two cohorts, of `count` ordered ones; the last is 'never'."""
+    """The cell of each member of two cohorts, of `count` ordered ones; the last is 'never'.
+
+    Where a member is among the lost, its cell is where it was last seen, not having reached; None:
+    nobody of that cohort was lost.
+    """
 
     first: Integers
     second: Integers
     count: int
+    lost_first: npt.NDArray[np.bool_] | None = None
+    lost_second: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the cell of every member is known."""
+        return self.lost_first is None and self.lost_second is None
 
     def table(self) -> Table:
-        """How many are in each."""
+        """How many are in each; the lost count where they were last seen."""
         first, second = (
             np.bincount(one, minlength=self.count) for one in (self.first, self.second)
         )
@@ -73,18 +85,20 @@ def cells(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> tuple[Cel
     stretches = _stretches(first, unit), _stretches(second, unit)
     tau = int(horizon / unit)
     edges = {edge for side in stretches for stretch in side.values() for edge in stretch}
-    order = sorted({0, tau, *edges})
+    ends = _last_seen(first, unit), _last_seen(second, unit)
+    order = sorted({0, tau, *edges, *ends[0].values(), *ends[1].values()})
     rank = {position: index for index, position in enumerate(order) if position <= tau}
-    late_first, early_first = _cells(first, stretches[0], rank)
-    late_second, early_second = _cells(second, stretches[1], rank)
+    late_first, early_first = _cells(first, stretches[0], ends[0], rank)
+    late_second, early_second = _cells(second, stretches[1], ends[1], rank)
     after = 2 * len(rank) - 1
-    rounded = _occupied(late_first, late_second, after)
+    lost = _lost(first, late_first, after), _lost(second, late_second, after)
+    rounded = _occupied(late_first, late_second, after, lost)
     if _on_one_grid(first, second):
         return rounded, rounded, rounded
     return (
         rounded,
-        _occupied(late_first, early_second, after),
-        _occupied(early_first, late_second, after),
+        _occupied(late_first, early_second, after, lost),
+        _occupied(early_first, late_second, after, lost),
     )
 
 
@@ -132,13 +146,24 @@ def _stretches(side: ClockTimes, unit: Fraction) -> dict[int, tuple[int, int]]:
     }
 
 
+def _last_seen(side: ClockTimes, unit: Fraction) -> dict[int, int]:
+    """Where the evaluations lie at which somebody who was lost was last seen, in `unit`s."""
+    step, edges = int(side.cost / unit), np.append(0, side.positions)
+    seen = np.unique(side.times.follow_up[side.times.lost])
+    return dict(zip(seen.tolist(), [at * step for at in edges[seen].tolist()], strict=True))
+
+
 def _cells(
-    side: ClockTimes, stretches: Mapping[int, tuple[int, int]], rank: Mapping[int, int]
+    side: ClockTimes,
+    stretches: Mapping[int, tuple[int, int]],
+    ends: Mapping[int, int],
+    rank: Mapping[int, int],
 ) -> tuple[Integers, Integers]:
     """Each member's cell if its time is the end of its interval, and if just after the beginning.
 
     Cell 2r is the r-th edge itself, 2r + 1 the open stretch behind it; the last edge is the horizon
-    and what lies behind it is 'not by the horizon'.
+    and what lies behind it is 'not by the horizon'. Members that were lost before it are in the
+    cell of the edge at which they were last seen.
     """
     after = 2 * len(rank) - 1
     late = np.full(side.times.last + 1, after, dtype=np.int64)
@@ -147,10 +172,27 @@ def _cells(
         late[number - 1] = 2 * rank[end] if end in rank else after
         early[number - 1] = 2 * rank[begin] + 1 if begin in rank else after
     index = np.where(side.times.reached, side.times.evaluation - 1, side.times.last)
-    return late[index], early[index]
+    seen = np.full(side.times.last + 1, after, dtype=np.int64)
+    for number, at in ends.items():
+        # At the horizon itself a member is known not to have reached by it.
+        seen[number] = 2 * rank[at] if at in rank and rank[at] < len(rank) - 1 else after
+    last_seen = seen[side.times.follow_up]
+    lost = side.times.lost
+    return np.where(lost, last_seen, late[index]), np.where(lost, last_seen, early[index])
 
 
-def _occupied(first: Integers, second: Integers, after: int) -> Cells:
+def _lost(side: ClockTimes, cell: Integers, after: int) -> npt.NDArray[np.bool_] | None:
+    """Members that were lost before the horizon [N], if any; one lost later is known up to it."""
+    lost = side.times.lost & (cell < after)
+    return lost if lost.any() else None
+
+
+def _occupied(
+    first: Integers,
+    second: Integers,
+    after: int,
+    lost: tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None],
+) -> Cells:
     """Cells numbered anew, without those where nobody is; the last one stays."""
     occupied, index = np.unique(np.concatenate([first, second, [after]]), return_inverse=True)
-    return Cells(index[: len(first)], index[len(first) : -1], len(occupied))
+    return Cells(index[: len(first)], index[len(first) : -1], len(occupied), *lost)

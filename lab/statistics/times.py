@@ -16,17 +16,20 @@ Integers = npt.NDArray[np.int64]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Times:
-    """Hits of N members that were all followed to one budget.
+    """Hits of N members, by evaluations.
 
     `evaluation[i]` counts from 1 and means something only where `reached[i]`: the target was hit
     after evaluation - 1 and not later than evaluation. A member that diverged or spent its budget
     has not reached and stays in the risk set to the end (STATISTICS, section 0, rule 2). `last` is
     the last evaluation at which a success can start: the budget's, less sustain - 1 (rule 5).
+    `followed[i]` is the last one up to which a member that has not reached is known not to have,
+    `last` for one that never will; None: all were followed to `last` (section 7, 1).
     """
 
     evaluation: Integers
     reached: npt.NDArray[np.bool_]
     last: int
+    followed: Integers | None = None
 
     def __post_init__(self) -> None:
         hits = self.evaluation[self.reached]
@@ -34,6 +37,8 @@ class Times:
             raise ValueError("evaluation and reached must be two vectors of one length")
         if self.last < 1 or (hits.size and not 1 <= hits.min() <= hits.max() <= self.last):
             raise ValueError(f"a hit lies outside evaluations 1 to {self.last}")
+        if self.followed is not None and self.followed.shape != self.reached.shape:
+            raise ValueError("followed must have an entry a member, as evaluation has")
 
     @classmethod
     def of(cls, evaluations: Iterable[int | None], last: int) -> Self:
@@ -56,6 +61,18 @@ class Times:
         return len(self.evaluation)
 
     @property
+    def follow_up(self) -> Integers:
+        """Evaluation up to which each member is known not to have reached, if it has not [N]."""
+        if self.followed is None:
+            return np.full(self.members, self.last, dtype=np.int64)
+        return np.clip(self.followed, 0, self.last)
+
+    @property
+    def lost(self) -> npt.NDArray[np.bool_]:
+        """Members of which nothing is known after their follow-up, which was shorter [N]."""
+        return ~self.reached & (self.follow_up < self.last)
+
+    @property
     def hits(self) -> Integers:
         """The evaluations of those that reached, sorted. Never average them: they are survivors."""
         return np.sort(self.evaluation[self.reached])
@@ -71,11 +88,15 @@ class ClockTimes:
     """Times on one clock: evaluation e comes after `positions[e - 1]` steps of `cost` units each.
 
     The cost is exact: 3 * 0.1 != 0.3 in floating point would silently break ties between cohorts.
+    `known_to` is the step up to which all is known where that is later than the last evaluation;
+    with `open_ended` it is any: all members have reached or never will.
     """
 
     times: Times
     positions: Integers
     cost: Fraction
+    known_to: int | None = None
+    open_ended: bool = False
 
     def __post_init__(self) -> None:
         if self.cost <= 0:
@@ -91,8 +112,8 @@ class ClockTimes:
 
     @property
     def budget(self) -> Fraction:
-        """The latest time at which a success can start."""
-        return int(self.positions[-1]) * self.cost
+        """The latest time up to which all is known, whatever comes after the last evaluation."""
+        return max(int(self.positions[-1]), self.known_to or 0) * self.cost
 
     @property
     def cell(self) -> Fraction:
@@ -109,8 +130,14 @@ class ClockTimes:
 
     def possibly(self, time: Fraction) -> npt.NDArray[np.bool_]:
         """Which may have reached by it [N]: also those whose interval it cuts."""
-        begun = int(np.searchsorted(self.positions, math.ceil(time / self.cost), side="left"))
-        return self.times.reached & (self.times.evaluation <= begun + 1) & (time > 0)
+        return self.times.reached & (self.times.evaluation <= self.begun(time))
+
+    def begun(self, time: Fraction) -> int:
+        """Number of the last stretch between two evaluations that begins before this time."""
+        if time <= 0:
+            return 0
+        ended = int(np.searchsorted(self.positions, math.ceil(time / self.cost), side="left"))
+        return min(ended + 1, self.times.last)
 
     def certain_by(self, time: Fraction) -> int:
         """How many surely had."""
@@ -130,5 +157,9 @@ class ClockTimes:
 
 
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:
-    """The time to which both cohorts were followed: the smaller of the two budgets."""
-    return min(first.budget, second.budget)
+    """The time to which both cohorts were followed: the smaller of the two budgets.
+
+    Cohorts of which everything is known limit nothing, unless both are: then it is the later end.
+    """
+    limits = [side.budget for side in (first, second) if not side.open_ended]
+    return min(limits) if limits else max(first.budget, second.budget)

@@ -39,7 +39,7 @@ class MemberRecord:
                 return int(self.row["hit_step"][0].as_py()[-1])
             case Outcome.DIVERGED:
                 return int(self.row["diverged_at_step"][0].as_py())
-            case Outcome.EXHAUSTED:
+            case Outcome.EXHAUSTED | Outcome.STOPPED:
                 return int(self.row["ended_step"][0].as_py())
 
 

@@ -10,11 +10,10 @@ from fractions import Fraction
 
 from lab.records.cohort import AnyMetric, CohortRecords
 from lab.specs import Comparison, ContrastSpec
-from lab.statistics.times import ClockTimes
 from lab.verdicts.clocks import cost_per_step
 from lab.verdicts.deciding import SEED, Issue, meet
 from lab.verdicts.first import First, Standing, standing
-from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.meeting import Meeting
 from lab.verdicts.winner_map import clocks_of_their_own
 from lab.words import Clock
 
@@ -94,10 +93,9 @@ def cost_ratio_flip(
 def _with_cost(meeting: Meeting, ratio: Fraction) -> Meeting:
     """The meeting where a larger step costs `ratio` of the smaller's."""
     larger = meeting.larger
-    clock = ClockTimes(larger.clock.times, larger.clock.positions, ratio)
-    return Meeting(
-        meeting.smaller, Side(clock, larger.diverged, larger.unit), meeting.unit, meeting.units
-    )
+    clock = dataclasses.replace(larger.clock, cost=ratio)
+    scaled = dataclasses.replace(larger, clock=clock)
+    return Meeting(meeting.smaller, scaled, meeting.unit, meeting.units)
 
 
 def _ratio(exponent: int) -> Fraction:

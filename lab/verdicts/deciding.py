@@ -113,6 +113,7 @@ def _side(records: CohortRecords, issue: Issue, unit: Unit) -> Side:
         diverged=np.array([one is Outcome.DIVERGED for one in records.outcome], np.bool_),
         # Orders have one number in both cohorts; members are numbered anew, for some are missing.
         unit=records.seed_ids[Factor.ORDER] if blocks else np.arange(len(records.member)),
+        ended=records.ended,
     )
 
 

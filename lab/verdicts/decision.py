@@ -13,7 +13,9 @@ from lab.statistics import quantiles, tables
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.quantiles import QuantileTime, SpeedUp
 from lab.statistics.times import ClockTimes
+from lab.verdicts import follow_up
 from lab.verdicts.evidence import Evidence, Levels, evidence, times_of_landmarks
+from lab.verdicts.follow_up import FollowUp
 from lab.verdicts.landmarks import Landmark
 from lab.verdicts.meeting import Meeting
 from lab.verdicts.reading import DIRECTED
@@ -37,6 +39,7 @@ class Decision:
     `log_e_value` is the evidence against equal distributions where one stopped, if members were
     added in turn: what may be combined with other contrasts' (e-BH). `sparse`: too few members, or
     too few that differ, for normal theory; the interval of `rmst_ratio` is then the horizon's.
+    `follow_up` is there where runs were stopped early.
     """
 
     verdict: Verdict
@@ -57,6 +60,7 @@ class Decision:
     more_for: str | None
     log_e_value: float | None
     sparse: bool
+    follow_up: FollowUp | None = None
 
 
 def decide(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Decision:
@@ -83,7 +87,7 @@ def conclude(
     at_quantiles = [_quantiles(side, horizon, level) for side in sides]
     return Decision(
         verdict=verdict,
-        modifiers=_modifiers(verdict, found, grid_limited, margins),
+        modifiers=_modifiers(meeting, verdict, found, grid_limited, margins),
         horizon=float(horizon),
         members=meeting.members,
         reached_smaller=sides[0].certain_by(horizon),
@@ -100,6 +104,7 @@ def conclude(
         more_for=need.purpose,
         log_e_value=found.log_e_value,
         sparse=reading.sparse,
+        follow_up=follow_up.summary(meeting, 1 - margins.alpha_win),
     )
 
 
@@ -116,9 +121,9 @@ def before_reading(meeting: Meeting) -> Verdict | None:
 
 
 def _modifiers(
-    verdict: Verdict, found: Evidence, grid_limited: bool, margins: Margins
+    meeting: Meeting, verdict: Verdict, found: Evidence, grid_limited: bool, margins: Margins
 ) -> tuple[Modifier, ...]:
-    modifiers = []
+    modifiers = [] if meeting.whole else [Modifier.UNEQUAL_FOLLOW_UP]
     if verdict in DIRECTED and found.reading.equivalent(margins):
         modifiers.append(Modifier.NEGLIGIBLY)
     if found.divergence.above(0):

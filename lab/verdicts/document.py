@@ -62,6 +62,7 @@ def _flattened(contrast: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nested(contrast: dict[str, Any]) -> dict[str, Any]:
-    decision = {key: contrast[key] for key in _DECISION_KEYS}
+    # Verdicts of before a key was added are without it.
+    decision = {key: contrast[key] for key in _DECISION_KEYS if key in contrast}
     rest = {key: value for key, value in contrast.items() if key not in _DECISION_KEYS}
     return {**rest, "decision": decision}

@@ -8,12 +8,14 @@ from fractions import Fraction
 import numpy as np
 
 from lab.specs import Margins
+from lab.statistics import follow_up as lost
 from lab.statistics import logrank, permutation, proportions, rmst, units, win
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.rmst import RestrictedMean
 from lab.statistics.tables import Cells
 from lab.statistics.units import Part
 from lab.statistics.win import Placement
+from lab.verdicts import follow_up
 from lab.verdicts.landmarks import Landmark, Reached, landmark_times, landmarks_at
 from lab.verdicts.meeting import Meeting, Unit
 from lab.verdicts.reading import Reading
@@ -59,9 +61,9 @@ def times_of_landmarks(meeting: Meeting) -> tuple[Fraction, ...]:
 
 def restricted_means(meeting: Meeting) -> tuple[RestrictedMean, RestrictedMean]:
     """Of the smaller and the larger cohort, up to their horizon."""
+    of = rmst.restricted_mean if meeting.whole else lost.restricted_mean
     smaller, larger = (
-        rmst.restricted_mean(side.clock, meeting.horizon)
-        for side in (meeting.smaller, meeting.larger)
+        of(side.clock, meeting.horizon) for side in (meeting.smaller, meeting.larger)
     )
     return smaller, larger
 
@@ -78,12 +80,8 @@ def restricted_parts(meeting: Meeting) -> tuple[Part, Part]:
 def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -> Evidence:
     """Of all members at hand; `generator` draws permutations of sparse data only."""
     counts = meeting.tables
-    sparse = permutation.is_sparse(counts.rounded)
-    landmarks = landmarks_at(
-        times_of_landmarks(meeting),
-        meeting,
-        lambda first, second: difference(meeting, first, second, levels.landmark),
-    )
+    sparse = permutation.is_sparse(meeting.counts)
+    landmarks = _landmarks(meeting, levels.landmark)
 
     def interval(placed: Placement) -> Interval:
         bounds = units.win_bounds if meeting.unit is Unit.BLOCKS else win.bounds
@@ -109,12 +107,25 @@ def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -
         rounded=rounded,
         landmarks=landmarks,
         rmst_ratio=_rmst_ratio(meeting, levels.win, sparse),
-        divergence=difference(
-            meeting, meeting.smaller.diverged, meeting.larger.diverged, levels.win
-        ),
+        divergence=_divergence(meeting, levels.win),
         logrank_p_value=_logrank_p(meeting, sparse, copy.deepcopy(generator)),
         log_e_value=None,
     )
+
+
+def _landmarks(meeting: Meeting, level: float) -> tuple[Landmark, ...]:
+    times = times_of_landmarks(meeting)
+    if not meeting.whole:
+        return tuple(follow_up.landmark(time, meeting, level) for time in times)
+    return landmarks_at(
+        times, meeting, lambda first, second: difference(meeting, first, second, level)
+    )
+
+
+def _divergence(meeting: Meeting, level: float) -> Interval:
+    if not meeting.whole:
+        return follow_up.divergence(meeting, level)
+    return difference(meeting, meeting.smaller.diverged, meeting.larger.diverged, level)
 
 
 def difference(meeting: Meeting, first: Reached, second: Reached, level: float) -> Interval:
@@ -139,7 +150,12 @@ def _rmst_ratio(meeting: Meeting, level: float, sparse: bool) -> Interval:
 
 
 def _logrank_p(meeting: Meeting, sparse: bool, generator: np.random.Generator) -> float:
-    """By exchanged labels where normal theory does not hold, or members depend on each other."""
+    """By exchanged labels where normal theory does not hold, or members depend on each other.
+
+    By risk sets where runs were stopped early: their labels cannot be exchanged.
+    """
+    if not meeting.whole:
+        return follow_up.logrank_p(meeting)
     table = meeting.tables.rounded
     if meeting.unit is Unit.MEMBERS and not sparse:
         return logrank.logrank(table).p_value
@@ -186,6 +202,8 @@ def p_value(
 
 def _exact_p(meeting: Meeting, cells: Cells, generator: np.random.Generator, draws: int) -> float:
     """By exchanging what chance could have exchanged: members, mates, or blocks' signs."""
+    if not cells.whole:
+        return follow_up.exact_p(cells, generator, draws)
     if meeting.unit is Unit.MEMBERS:
         return permutation.permutation_p(cells.table(), generator, draws)
     smaller, larger = meeting.smaller.unit, meeting.larger.unit

@@ -14,7 +14,7 @@ class CohortSummary:
     """A cohort's figures at its hardest target; the counts speak of members that have ended.
 
     `median_steps` is None where fewer than half of the members reached the target, and a size or a
-    cost where nobody knows it.
+    cost where nobody knows it. `stopped` members ended early, for no reason that is known.
     """
 
     name: str
@@ -27,6 +27,7 @@ class CohortSummary:
     flops_per_step: float | None
     solo_seconds_per_step: float | None
     solo_seconds: SoloSeconds | None = None
+    stopped: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lab.statistics import permutation, tables, units, win
+from lab.statistics import follow_up, permutation, tables, units, win
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.win import Placement
 from lab.verdicts.evidence import p_value
@@ -56,13 +56,14 @@ def standing(
     """At a horizon within the meeting's own; the interval has level 1 - `alpha`."""
     cells = tables.cells(meeting.smaller.clock, meeting.larger.clock, horizon)
     counts = cells[0].table()
+    known = counts if cells[0].whole else follow_up.settled(cells[0])
     readings = cells[:1] if cells[1] is cells[0] else cells[1:]
     win_probability = _between(meeting, [meeting.placement(one) for one in cells], 1 - alpha)
     rough = p_value(meeting, readings, False, np.random.default_rng(seed), draws)
-    if rough <= alpha and permutation.is_sparse(counts):
+    if rough <= alpha and permutation.is_sparse(known):
         exact = p_value(meeting, readings, True, np.random.default_rng(seed), draws)
         rough = max(rough, exact)
-    anybody = bool(counts.first[:-1].sum() + counts.second[:-1].sum())
+    anybody = bool(known.first[:-1].sum() + known.second[:-1].sum())
     return Standing(win_probability, rough, anybody)
 
 

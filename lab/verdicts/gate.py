@@ -48,7 +48,9 @@ class CohortCheck:
 def check(records: CohortRecords, generator: np.random.Generator) -> CohortCheck:
     """At the hardest target; members whose seeds are crossed differ along their order by plan."""
     times = times_to(records)
-    cell = np.where(times.reached, times.evaluation - 1, times.last)
+    # Of a run that was stopped early the cell is unknown: the others are split without it.
+    known = ~times.lost
+    cell = np.where(times.reached, times.evaluation - 1, times.last)[known]
     shared = any(len(np.unique(ids)) < len(ids) for ids in records.seed_ids.values())
     split = split_check(cell, times.last + 1, generator)
     return CohortCheck(

@@ -161,6 +161,7 @@ def summarise(records: CohortRecords) -> CohortSummary:
         reached=count[Outcome.REACHED],
         diverged=count[Outcome.DIVERGED],
         exhausted=count[Outcome.EXHAUSTED],
+        stopped=count[Outcome.STOPPED],
         median_steps=median.estimate,
         flops_per_step=records.flops_per_step,
         solo_seconds_per_step=None if solo is None else solo.estimate,

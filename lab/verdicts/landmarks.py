@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -42,14 +43,23 @@ def landmark_times(
     """About 10, 20, 35, 50, 70 and 100% of the horizon, on the coarser cohort's grid.
 
     On a shared grid they are evaluations of both; else at most the finer cohort's cell is cut, and
-    at the horizon, which is not on both grids, the coarser one's.
+    at the horizon, which is not on both grids, the coarser one's. Where that grid ends before the
+    horizon, since all of its members had reached or diverged, it is taken to go on as it ended: how
+    long anybody went on recording what was settled must not move a landmark.
     """
     coarser = max((smaller, larger), key=lambda side: (side.cell, side.cost))
     end = horizon / coarser.cost
-    inside = [position for position in coarser.positions.tolist() if position < end]
+    inside = [position for position in _continued(coarser, end) if position < end]
     wanted = [share * end for share in shares if share < 1]
     nearest = {_nearest(inside, want) * coarser.cost for want in wanted} if inside else set()
     return tuple(sorted({*nearest, horizon}))
+
+
+def _continued(side: ClockTimes, end: Fraction) -> list[int]:
+    """Steps of a cohort's evaluations, with the last stretch repeated up to the end."""
+    positions = [0, *side.positions.tolist()]
+    stretch = positions[-1] - positions[-2]
+    return [*positions[1:], *range(positions[-1] + stretch, math.ceil(end), stretch)]
 
 
 def _nearest(positions: Sequence[int], wanted: Fraction) -> int:

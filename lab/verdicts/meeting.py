@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from lab.statistics import relabelling, tables, units, win
-from lab.statistics.tables import Cells, Tables
+from lab.statistics import follow_up, relabelling, tables, units, win
+from lab.statistics.tables import Cells, Table, Tables
 from lab.statistics.times import ClockTimes, Integers, common_horizon
 from lab.statistics.win import Placement
 
@@ -26,11 +26,15 @@ class Unit(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Side:
-    """One cohort of a contrast, on one clock; `unit` numbers each member's pair or block [N]."""
+    """One cohort of a contrast, on one clock; `unit` numbers each member's pair or block [N].
+
+    `ended` is the last evaluation of each member [N].
+    """
 
     clock: ClockTimes
     diverged: npt.NDArray[np.bool_]
     unit: Integers
+    ended: Integers
 
     @property
     def members(self) -> int:
@@ -67,6 +71,16 @@ class Meeting:
         """The counts of the same."""
         return tables.counted(*self.cells)
 
+    @property
+    def whole(self) -> bool:
+        """Whether no member of either was stopped before the horizon without having reached."""
+        return self.cells[0].whole
+
+    @functools.cached_property
+    def counts(self) -> Table:
+        """Counts of the members whose times are known, each taken at the end of its interval."""
+        return self.tables.rounded if self.whole else follow_up.settled(self.cells[0])
+
     @functools.cached_property
     def placements(self) -> tuple[Placement, Placement, Placement]:
         """The win probability of the smaller under the readings rounded, latest and earliest."""
@@ -78,6 +92,8 @@ class Meeting:
 
     def placement(self, cells: Cells) -> Placement:
         """Its variance is between units."""
+        if not cells.whole:
+            return follow_up.placement(cells)
         if self.unit is Unit.MEMBERS:
             counts = cells.table()
             return win.placement(counts.first, counts.second)
@@ -92,6 +108,9 @@ class Meeting:
 
     def reached(self) -> tuple[float, float]:
         """The shares that surely reached by the horizon."""
+        if not self.whole:
+            one, other = follow_up.exposures(self.cells[0])
+            return one.reached, other.reached
         smaller, larger = (
             side.clock.certain_by(self.horizon) / max(side.members, 1)
             for side in (self.smaller, self.larger)

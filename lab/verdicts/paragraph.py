@@ -8,6 +8,7 @@ from lab.verdicts.decision import QUANTILES, Decision
 from lab.verdicts.findings import Finding
 from lab.verdicts.language import amount, headline, warning
 from lab.verdicts.licence import claim, incomplete
+from lab.verdicts.reading import DIRECTED
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Rule
 
@@ -42,7 +43,8 @@ def sentence(finding: Finding) -> str:
         return " ".join(parts)
     if finding.decision.verdict is not Verdict.NOT_REACHED:
         parts += [_medians(finding), _restricted_mean(finding)]
-    parts += [_counts(finding), *_unseen_order(finding.decision), *timing.told(finding)]
+    parts += [_counts(finding), *_stopped(finding.decision), *_unseen_order(finding.decision)]
+    parts += timing.told(finding)
     parts += [_MODIFIERS[each] for each in finding.decision.modifiers if each in _MODIFIERS]
     parts += [f"{one[0].upper()}{one[1:]}." for one in incomplete([finding])]
     parts += [_rules(finding), f"Measured {claim(finding)}."]
@@ -87,6 +89,28 @@ def _counts(finding: Finding) -> str:
         f"{decision.reached_larger} of {sides[1].members} larger members reached it; in all, "
         f"{sides[0].diverged} and {sides[1].diverged} diverged, which counts as never."
     )
+
+
+def _stopped(decision: Decision) -> list[str]:
+    """What runs that were stopped early leave open, and what is taken for granted of them."""
+    found = decision.follow_up
+    if found is None:
+        return []
+    told = [
+        f"{found.stopped_smaller} runs of the smaller and {found.stopped_larger} of the larger were "
+        "stopped before that without having reached it: each counts up to where it was stopped "
+        "(Kaplan-Meier), which assumes that they were stopped for reasons that have nothing to do "
+        "with how soon they would have reached it. Had they all gone on as badly or as well for "
+        f"the smaller net as they could, it would have been first in {percent(found.lowest)} to "
+        f"{percent(found.highest)} of the pairs"
+    ]
+    if decision.verdict in DIRECTED:
+        told.append(
+            "the direction holds at both ends"
+            if found.certain
+            else "without that assumption no direction can be claimed"
+        )
+    return [f"{', and '.join(told)}."]
 
 
 def _unseen_order(decision: Decision) -> list[str]:

@@ -15,7 +15,8 @@ from lab.statistics.logrank import Weight
 from lab.statistics.trend import Ordered, Slope
 from lab.statistics.units import Pairs
 from lab.statistics.win_ratio import WinRatio, win_ratio, win_ratio_of_units
-from lab.verdicts.clocks import last_start, times_to
+from lab.verdicts import follow_up
+from lab.verdicts.clocks import times_to
 from lab.verdicts.evidence import restricted_means, restricted_parts
 from lab.verdicts.meeting import Meeting, Unit
 
@@ -30,21 +31,29 @@ class Support:
     Differences are the smaller's less the larger's, in clock units. Where members share pairs or
     data orders, those are what is replicated: in variances, in permutations, in the bootstrap. Of
     sparse data no interval of means is told but what the horizon allows. `pairs` where members are.
+
+    None where runs were stopped early and no more can be told: labels cannot be exchanged among
+    runs followed for unlike times, nor can such runs be drawn anew or paired off. `early_p_value`
+    and `late_p_value`, weighted log-rank tests by risk sets, are there in their place.
     """
 
     rmst_difference: Interval
-    rmst_ratio_bootstrap: Interval
-    win_ratio: WinRatio
+    rmst_ratio_bootstrap: Interval | None
+    win_ratio: WinRatio | None
     equivalence_p_value: float
-    gehan_p_value: float
-    max_combo_p_value: float
-    kolmogorov_smirnov_p_value: float
-    cramer_von_mises_p_value: float
+    gehan_p_value: float | None
+    max_combo_p_value: float | None
+    kolmogorov_smirnov_p_value: float | None
+    cramer_von_mises_p_value: float | None
     pairs: Pairs | None
+    early_p_value: float | None = None
+    late_p_value: float | None = None
 
 
 def support(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Support:
     """What is drawn is drawn from copies of `generator`: who draws first changes nothing."""
+    if not meeting.whole:
+        return _of_stopped(meeting, margins)
     table, level = meeting.tables.rounded, 1 - margins.alpha_win
     relabelled = meeting.relabelled(DRAWS, copy.deepcopy(generator))
     ks, cvm = distributions.permutation_p_values(table, relabelled)
@@ -65,9 +74,27 @@ def support(meeting: Meeting, margins: Margins, generator: np.random.Generator) 
     )
 
 
+def _of_stopped(meeting: Meeting, margins: Margins) -> Support:
+    """What can be told where runs were stopped early."""
+    equivalence = win.equivalence_p_value(meeting.placements[0], margins.delta)
+    return Support(
+        rmst_difference=_rmst_difference(meeting, 1 - margins.alpha_win),
+        rmst_ratio_bootstrap=None,
+        win_ratio=None,
+        equivalence_p_value=float(equivalence),
+        gehan_p_value=None,
+        max_combo_p_value=None,
+        kolmogorov_smirnov_p_value=None,
+        cramer_von_mises_p_value=None,
+        pairs=None,
+        early_p_value=follow_up.logrank_p(meeting, Weight.EARLY),
+        late_p_value=follow_up.logrank_p(meeting, Weight.LATE),
+    )
+
+
 def _rmst_difference(meeting: Meeting, level: float) -> Interval:
     smaller, larger = restricted_means(meeting)
-    if permutation.is_sparse(meeting.tables.rounded):
+    if permutation.is_sparse(meeting.counts):
         return rmst.known_difference(smaller, larger, level)
     if meeting.unit is Unit.MEMBERS:
         return rmst.rmst_difference(smaller, larger, level)
@@ -115,7 +142,7 @@ class SizeTrend:
 def size_trend(records: Mapping[str, CohortRecords], margins: Margins) -> SizeTrend | None:
     """None unless sizes are known, three or more, and to one target on one grid.
 
-    All are followed as far as the one of the smallest budget.
+    All are followed as far as the one of the smallest budget. None where runs were stopped early.
     """
     sized = sorted(
         (one.parameters, name) for name, one in records.items() if one.parameters is not None
@@ -123,13 +150,16 @@ def size_trend(records: Mapping[str, CohortRecords], margins: Margins) -> SizeTr
     if len({size for size, _ in sized}) < max(FEWEST_SIZES, len(records)):
         return None
     chosen = [records[name] for _, name in sized]
-    grids = [list(one.spec.grid[: last_start(one.spec)]) for one in chosen]
+    times = [times_to(one) for one in chosen]
+    grids = [
+        list(one.spec.grid[: each.last]) for one, each in zip(chosen, times, strict=True)
+    ]
     both = min(map(len, grids))
     if len({(one.spec.target, *grid[:both]) for one, grid in zip(chosen, grids, strict=True)}) > 1:
         return None
-    if not all(len(one.member) for one in chosen):
+    if not all(len(one.member) for one in chosen) or any(each.lost.any() for each in times):
         return None
-    counts = [times_to(one).until(both).counts() for one in chosen]
+    counts = [each.until(both).counts() for each in times]
     logs = [math.log(size) for size, _ in sized]
     return SizeTrend(
         cohorts=tuple(name for _, name in sized),

@@ -40,3 +40,4 @@ class Modifier(enum.Enum):
     SECONDS_ONLY = "seconds only"
     CHECK_FAILED = "a check of the members failed"
     INCOMPLETE = "incomplete"
+    UNEQUAL_FOLLOW_UP = "runs stopped early"

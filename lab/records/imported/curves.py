@@ -22,7 +22,10 @@ Integers = npt.NDArray[np.int64]
 class Short(enum.Enum):
     """What a run is that ends early, neither at the target nor by a number that is not finite."""
 
+    CENSOR = "censor"
+    """It was stopped, and nobody knows what came after: right-censored where it ends."""
     REFUSE = "refuse"
+    """A mistake to be mended."""
     NEVER = "never"
     """It died: it counts as never, as one that diverged."""
     HORIZON = "horizon"
@@ -40,7 +43,11 @@ class Grid(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """How curves are read, as declared."""
+    """How curves are read, as declared.
+
+    After `budget` steps no evaluation counts, and runs that reached the target, diverged or died
+    are known up to there however soon their rows end; None: to any time.
+    """
 
     target: TargetSpec
     short: Short
@@ -83,9 +90,9 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
     grid, values_NxE, ended_N, short_N = _followed(runs, rules, grid, values_NxE, ended_N, notes)
     hit_NxK, reached_NxK = first_hits(values_NxE, rules.target)
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
+    gone_N = broken_N | (short_N if rules.short is Short.NEVER else np.zeros_like(short_N))
     outcome = tuple(
-        Outcome.REACHED if reached else Outcome.DIVERGED if lost else Outcome.EXHAUSTED
-        for reached, lost in zip(reached_NxK[:, -1], broken_N | short_N, strict=True)
+        map(_outcome, reached_NxK[:, -1].tolist(), gone_N.tolist(), short_N.tolist())
     )
     lived = np.arange(1, len(grid) + 1) <= ended_N[:, None]
     member, evaluation = np.nonzero(lived)
@@ -96,6 +103,7 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
         members=len(runs.names),
         batch_size=rules.batch_sizes.get(runs.cohort),
         source=runs.source,
+        declared=rules.budget,
     )
     return CohortRecords(
         spec=spec,
@@ -110,6 +118,14 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
         ended=ended_N,
         curves=Curves(member, evaluation + 1, {rules.target.metric: values_NxE[lived]}),
     )
+
+
+def _outcome(reached: bool, gone: bool, short: bool) -> Outcome:
+    if reached:
+        return Outcome.REACHED
+    if gone:
+        return Outcome.DIVERGED
+    return Outcome.STOPPED if short else Outcome.EXHAUSTED
 
 
 def _runs(files: Sequence[Rows], cohort: str) -> _Runs:
@@ -228,13 +244,22 @@ def _followed(
     ended_N: Integers,
     notes: list[str],
 ) -> tuple[Integers, npt.NDArray[np.float64], Integers, npt.NDArray[np.bool_]]:
-    """The grid to the common budget, and which runs died before it."""
+    """The grid to the common budget, and which runs ended before it, unresolved."""
     reached_N = first_hits(values_NxE, rules.target)[1][:, -1]
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
     short_N = (ended_N < len(grid)) & ~reached_N & ~broken_N
-    if not short_N.any() or rules.short is Short.NEVER:
-        if short_N.any():
-            notes.append(f"{runs.cohort}: {short_N.sum()} runs that ended early count as never")
+    if not short_N.any():
+        return grid, values_NxE, ended_N, short_N
+    count = f"{short_N.sum()} of {len(short_N)} runs"
+    if rules.short is Short.NEVER:
+        notes.append(f"{runs.cohort}: {count} ended early and count as never")
+        return grid, values_NxE, ended_N, short_N
+    if rules.short is Short.CENSOR:
+        notes.append(
+            f"{runs.cohort}: {count} end before step {grid[-1]} without the target; what came "
+            "after is unknown (pass --short=never if they died, --short=horizon to compare all "
+            "only as far as the shortest)"
+        )
         return grid, values_NxE, ended_N, short_N
     who = int(np.flatnonzero(short_N)[np.argmin(ended_N[short_N])])
     end = int(ended_N[who])
