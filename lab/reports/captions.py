@@ -7,7 +7,7 @@ from lab.records.cohort import CohortRecords
 from lab.reports.formatting import count, joined
 from lab.specs import AnyCohortSpec
 from lab.verdicts import language
-from lab.words import Clock, Direction, Rule
+from lab.words import Clock, Direction, Outcome, Rule
 
 _LONGEST_NAME = 14
 
@@ -91,14 +91,27 @@ def incidence(cohorts: Sequence[CohortRecords], clocks: Sequence[Clock]) -> Capt
         "The curve further to the left and above converges faster; curves that cross mean that one "
         "is faster early and the other late. Members that never get there, diverged ones among "
         "them, stay in the count, so a curve may end below 100%. Shaded: where the true share "
-        "plausibly lies at each single time (95%, Wilson); the wider, the less is known. In the "
-        f"language of survival analysis this is 1 minus the Kaplan–Meier curve.{costs}"
+        f"plausibly lies at each single time (95%, {_band(cohorts)}); the wider, the less is "
+        "known. In the language of survival analysis this is 1 minus the Kaplan–Meier curve."
+        f"{costs}"
     )
     ends = joined(
         [f"{one.reached[:, -1].sum()} of {len(one.member)} {one.spec.name}" for one in cohorts]
     )
     alt = f"Step curves of the share of members that reached {goal(spec)}: by the end, {ends}."
     return Caption("How many members have converged by when", caption, alt)
+
+
+def _stopped(cohorts: Sequence[CohortRecords]) -> bool:
+    """Whether runs of these were stopped early, nobody knows why."""
+    return any(Outcome.STOPPED in one.outcome for one in cohorts)
+
+
+def _band(cohorts: Sequence[CohortRecords]) -> str:
+    """How the shaded bands of the incidence are made."""
+    if not _stopped(cohorts):
+        return "Wilson"
+    return "Wilson, or log-log with Greenwood's variance where runs were stopped early"
 
 
 def fan(cohorts: Sequence[CohortRecords], shown: int) -> Caption:
@@ -114,12 +127,17 @@ def fan(cohorts: Sequence[CohortRecords], shown: int) -> Caption:
         counts = "counts as exactly at the target"
         line = f"the {metric} that half of all members have held by then"
         stops = "has reached the target"
+    stopped = (
+        " A run that was stopped early stays as it stood, so the bands are the least that was held."
+        if _stopped(cohorts)
+        else ""
+    )
     caption = (
         f"How to read it: the thick line is {line}{meets}. The "
         "shaded bands say the same for the best 10, 25, 75 and 90%, so a wide band means that runs "
         f"of the same network differ much. A member stops training once it {stops}; "
         f"it then {counts}, for leaving it out would show only the slow. A "
-        "member that diverged counts as never improving again. "
+        f"member that diverged counts as never improving again.{stopped} "
         f"Thin lines: up to {shown} members, evenly spaced by their number, as recorded."
     )
     names = joined([one.spec.name for one in cohorts])

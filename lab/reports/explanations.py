@@ -66,6 +66,8 @@ MODIFIERS = {
     "to the others by muP. Another search may find other rates.",
     "tuning incomplete": "The best learning rate of one network may lie beyond those that were "
     "tried, so no direction is named.",
+    "runs stopped early": "Some runs end before the target without having spent their budget. They "
+    "count up to where they end, which assumes that they were not stopped for how they were doing.",
     "trained elsewhere": "The curves say nothing of how the networks were trained.",
     "sparse: judged by permutation too": "So few reached the target, or so many at one evaluation, "
     "that an exact permutation test had to agree.",

@@ -96,22 +96,27 @@ def draw_fan(cohorts: Sequence[CohortRecords]) -> Picture:
 def _incidence_panel(
     panel: Axes, cohorts: Sequence[CohortRecords], threshold: int, clock: Clock
 ) -> None:
-    ends = [float(clock_times(one, clock).budget) for one in cohorts]
+    times = [clock_times(one, clock, threshold) for one in cohorts]
+    ends = [float(one.budget) for one in times if not one.open_ended]
     budget = max(one.spec.budget_steps * float(cost_per_step(one, clock)) for one in cohorts)
     factor, unit = _unit(clock, budget)
     hues = colours(len(cohorts))
-    for records, hue in zip(cohorts, hues, strict=True):
+    for records, one, hue in zip(cohorts, times, hues, strict=True):
         curve = share_reached(records, threshold)
-        steps = clock_times(records, clock).positions
-        x = np.append(0, steps)[curve.evaluation] * float(cost_per_step(records, clock)) / factor
-        panel.fill_between(x, curve.lower, curve.upper, step="post", color=hue, alpha=0.16, lw=0)
-        panel.step(x, curve.share, where="post", color=hue, lw=2)
-        panel.plot(x[-1:], curve.share[-1:], "|", color=hue, ms=9, mew=2)
+        x = np.append(0, one.positions)[curve.evaluation] * float(one.cost)
+        # Of a cohort that is settled all is known of what comes after its last evaluation.
+        x = np.append(x, budget if one.open_ended else max(x[-1], float(one.budget))) / factor
+        lower, share, upper = (
+            np.append(each, each[-1]) for each in (curve.lower, curve.share, curve.upper)
+        )
+        panel.fill_between(x, lower, upper, step="post", color=hue, alpha=0.16, lw=0)
+        panel.step(x, share, where="post", color=hue, lw=2)
+        panel.plot(x[-1:], share[-1:], "|", color=hue, ms=9, mew=2)
     panel.set(xlim=(0, budget / factor), ylim=(-0.02, 1.02), xlabel=unit)
     panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    if len(set(ends)) == 1 or len(cohorts) == 2:
+    if ends and (len(set(ends)) == 1 or len(cohorts) == 2):
         _mark_horizon(panel, min(ends) / factor)
-    if len(set(ends)) == 1:  # Else a name in the margin would stand far from its curve's end.
+    if len(set(ends)) <= 1:  # Else a name in the margin would stand far from its curve's end.
         _label_ends(panel, cohorts, threshold, hues)
 
 
@@ -151,7 +156,7 @@ def _label_ends(
 ) -> None:
     """Names and counts right of the curves' ends, moved apart where they would overlap."""
     counts = [int(one.reached[:, threshold].sum()) for one in cohorts]
-    shares = [at / len(one.member) for at, one in zip(counts, cohorts, strict=True)]
+    shares = [float(share_reached(one, threshold).share[-1]) for one in cohorts]
     for index, height in zip(np.argsort(shares, kind="stable"), _apart(shares), strict=True):
         one = cohorts[index]
         panel.text(

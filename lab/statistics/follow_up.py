@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from lab.statistics import intervals, proportions
+from lab.statistics import intervals, proportions, win
 from lab.statistics.intervals import Floats, Interval
 from lab.statistics.rmst import RestrictedMean
 from lab.statistics.tables import Cells, Table
@@ -106,12 +106,15 @@ def placement(cells: Cells) -> Placement:
     Efron 1967 (Proc. 5th Berkeley Symposium 4:831), with never against never a tie; each member is
     weighted by the inverse of its probability of being followed so far, for that is what the curves
     do (Satten and Datta 2001, American Statistician 55:207). The variance is Greenwood's of each
-    curve with the other held fixed. Without losses it is `win.placement`. `fewest` and `degrees`
-    count the members whose times are settled.
+    curve with the other held fixed. `fewest` and `degrees` count the members whose times are
+    settled. Where nobody was lost, or the lost could change the order of no pair, it is
+    `win.placement` of all.
     """
     first, second = exposures(cells)
-    if not first.members or not second.members:
-        return Placement(*(np.asarray(one) for one in (0.5, 0.0, 1.0, 0.0)))
+    extremes = [completed(cells, late).table() for late in (True, False)]
+    lowest, highest = (win.placement(one.first, one.second) for one in extremes)
+    if lowest.estimate == highest.estimate:
+        return lowest
     before_first, before_second = (np.append(1.0, one.survival) for one in (first, second))
     reached_first, reached_second = -np.diff(before_first), -np.diff(before_second)
     behind = np.append(before_second[1:] + reached_second / 2, before_second[-1] / 2)

@@ -58,9 +58,7 @@ def logrank(*strata: Table, weight: Weight = Weight.EQUAL) -> LogRank:
     return LogRank(observed, expected, z, float(2 * scipy.special.ndtr(-abs(z))))
 
 
-def logrank_at_risk(
-    first: Exposure, second: Exposure, weight: Weight = Weight.EQUAL
-) -> LogRank:
+def logrank_at_risk(first: Exposure, second: Exposure, weight: Weight = Weight.EQUAL) -> LogRank:
     """Log-rank of two cohorts that were followed for unlike times, by their risk sets; Mantel 1966.
 
     Members count among those at risk until they were lost. Weights by S take the Kaplan-Meier curve

@@ -69,9 +69,7 @@ def _of_curve(times: Times, quantile: float, level: float) -> QuantileTime:
         found = np.flatnonzero(share >= quantile - 1e-12)
         return float(curve.evaluation[found[0]]) if len(found) else None
 
-    return QuantileTime(
-        quantile, first(curve.share), first(curve.upper), first(curve.lower), level
-    )
+    return QuantileTime(quantile, first(curve.share), first(curve.upper), first(curve.lower), level)
 
 
 def _ranks(members: int, quantile: float, level: float) -> tuple[int, int]:

@@ -47,7 +47,8 @@ def kaplan_meier(duration: Integers, reached: npt.NDArray[np.bool_], level: floa
     of it could have started; hits come before censorings at the same evaluation. A diverged
     member's duration is the budget's, not its own end (STATISTICS, section 0, rule 2). Kaplan and
     Meier 1958; variance Greenwood 1926; log-log band Kalbfleisch and Prentice 2002, section 1.4.
-    Where the curve is at 0 or 1 that band is undefined: Wilson's among the members at risk instead.
+    Where the curve is at 0 or 1 that band is undefined: Wilson's among the members at risk instead,
+    but where all have reached no lower than just before, since the share never falls.
     """
     evaluation = np.unique(np.concatenate([np.zeros(1, np.int64), duration]))
     events = _at(evaluation, duration[reached])
@@ -60,10 +61,12 @@ def kaplan_meier(duration: Integers, reached: npt.NDArray[np.bool_], level: floa
     lower, upper = _log_log_band(survival, greenwood, level)
     edge = (survival <= 0) | (survival >= 1)
     plain = proportions.wilson_bounds(np.where(survival <= 0, at_risk, 0), at_risk, level)
+    lower = np.where(edge, plain[0], lower)
+    before = np.max(lower, where=survival > 0, initial=0.0)
     return Incidence(
         evaluation=evaluation,
         share=1 - survival,
-        lower=np.where(edge, plain[0], lower),
+        lower=np.where(survival <= 0, np.maximum(lower, before), lower),
         upper=np.where(edge, plain[1], upper),
         level=level,
     )

@@ -120,9 +120,7 @@ def divergence(meeting: Meeting, level: float) -> Interval:
 def _diverged(side: Side, last: int, level: float) -> Share:
     times = side.clock.times
     seen = np.where(times.reached, times.evaluation, side.ended)
-    ends = np.where(
-        times.reached, End.REACHED, np.where(side.diverged, End.DIVERGED, End.CENSORED)
-    )
+    ends = np.where(times.reached, End.REACHED, np.where(side.diverged, End.DIVERGED, End.CENSORED))
     curve = competing.cumulative_incidence(seen, ends.astype(np.int64), End.DIVERGED, level)
     at = int(np.searchsorted(curve.evaluation, last, side="right")) - 1
     share, variance = float(curve.share[at]), float(curve.variance[at])

@@ -97,12 +97,12 @@ def _stopped(decision: Decision) -> list[str]:
     if found is None:
         return []
     told = [
-        f"{found.stopped_smaller} runs of the smaller and {found.stopped_larger} of the larger were "
-        "stopped before that without having reached it: each counts up to where it was stopped "
-        "(Kaplan-Meier), which assumes that they were stopped for reasons that have nothing to do "
-        "with how soon they would have reached it. Had they all gone on as badly or as well for "
-        f"the smaller net as they could, it would have been first in {percent(found.lowest)} to "
-        f"{percent(found.highest)} of the pairs"
+        f"{found.stopped_smaller} runs of the smaller and {found.stopped_larger} of the larger "
+        "were stopped before that without having reached it: each counts up to where it was "
+        "stopped (Kaplan-Meier), which assumes that they were stopped for reasons that have "
+        "nothing to do with how soon they would have reached it. Had they all gone on as badly or "
+        "as well for the smaller net as they could, it would have been first in "
+        f"{percent(found.lowest)} to {percent(found.highest)} of the pairs"
     ]
     if decision.verdict in DIRECTED:
         told.append(
@@ -130,9 +130,15 @@ def _rules(finding: Finding) -> str:
         f"before the run: equivalent means within {100 * margins.delta:g} points of 50% of the "
         f"pairs and {100 * margins.delta_incidence:g} points of the share that has reached it, "
         f"with at least {100 * margins.minimum_reached:g}% of either net's members there; the "
-        f"horizon of {amount(finding.decision.horizon, finding.clock)} is the smaller of the two "
-        f"budgets{_lost_to_sustain(finding.declared.sustain)}.{_detection(finding.declared)}"
+        f"horizon of {amount(finding.decision.horizon, finding.clock)} is {_horizon(finding)}."
+        f"{_detection(finding.declared)}"
     )
+
+
+def _horizon(finding: Finding) -> str:
+    if finding.trained_elsewhere:
+        return "as far as the runs of both are known"
+    return f"the smaller of the two budgets{_lost_to_sustain(finding.declared.sustain)}"
 
 
 def _detection(declared: TargetSpec) -> str:

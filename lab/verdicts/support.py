@@ -151,9 +151,7 @@ def size_trend(records: Mapping[str, CohortRecords], margins: Margins) -> SizeTr
         return None
     chosen = [records[name] for _, name in sized]
     times = [times_to(one) for one in chosen]
-    grids = [
-        list(one.spec.grid[: each.last]) for one, each in zip(chosen, times, strict=True)
-    ]
+    grids = [list(one.spec.grid[: each.last]) for one, each in zip(chosen, times, strict=True)]
     both = min(map(len, grids))
     if len({(one.spec.target, *grid[:both]) for one, grid in zip(chosen, grids, strict=True)}) > 1:
         return None

@@ -180,19 +180,28 @@ def test_sizes_and_costs_open_more_clocks(tmp_path):
     assert {one["parameters"] for one in verdict(tmp_path)["cohorts"]} == {100, 400}
 
 
-@pytest.mark.parametrize("short", ["never", "horizon"])
-def test_run_that_ends_early_is_refused_until_it_is_said_what_it_is(tmp_path, short):
+@pytest.mark.parametrize("short", ["censor", "never", "horizon", "refuse"])
+def test_run_that_ends_early_is_what_it_is_said_to_be(tmp_path, short):
     start = 2 + 3 * EVALUATIONS  # Run r3 of small, left with its first 4 evaluations.
     inputs = write(tmp_path, drop=range(start + 4, start + EVALUATIONS))
-    refused = compare(tmp_path, inputs, *ASK)
-    assert refused.returncode == 2
-    assert "run 'r3' of cohort 'small' ends at step 80" in refused.stderr
-    assert "--short=never" in refused.stderr
-    done = compare(tmp_path, inputs, *ASK, f"--short={short}")
+    done = compare(tmp_path, inputs, *ASK, *([] if short == "censor" else [f"--short={short}"]))
+    if short == "refuse":
+        assert done.returncode == 2
+        assert "run 'r3' of cohort 'small' ends at step 80" in done.stderr
+        assert "--short=never" in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     assert "note: small:" in done.stdout
-    ends = {"never": EVERY * (EVALUATIONS - 1), "horizon": 80 - EVERY}
-    assert contrast(tmp_path)["horizon"] == ends[short]
+    whole = EVERY * (EVALUATIONS - 1)
+    found = contrast(tmp_path)
+    assert found["horizon"] == {"censor": whole, "never": whole, "horizon": 80 - EVERY}[short]
+    (small,) = [one for one in verdict(tmp_path)["cohorts"] if one["name"] == "small"]
+    assert small["stopped"] == (1 if short == "censor" else 0)
+    assert ("runs stopped early" in found["modifiers"]) == (short == "censor")
+    if short == "censor":
+        assert found["follow_up"]["stopped_smaller"] == 1
+        assert "stopped early" in done.stdout
+        assert "assumes that they were stopped for reasons" in found["sentence"]
 
 
 @pytest.mark.parametrize(

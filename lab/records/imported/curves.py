@@ -91,9 +91,7 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
     hit_NxK, reached_NxK = first_hits(values_NxE, rules.target)
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
     gone_N = broken_N | (short_N if rules.short is Short.NEVER else np.zeros_like(short_N))
-    outcome = tuple(
-        map(_outcome, reached_NxK[:, -1].tolist(), gone_N.tolist(), short_N.tolist())
-    )
+    outcome = tuple(map(_outcome, reached_NxK[:, -1].tolist(), gone_N.tolist(), short_N.tolist()))
     lived = np.arange(1, len(grid) + 1) <= ended_N[:, None]
     member, evaluation = np.nonzero(lived)
     spec = ImportedSpec(
