@@ -85,7 +85,8 @@ def clock(counts: Counts) -> ClockTimes:
 def side(counts: Counts) -> Side:
     """The same as one side of a contrast, with nobody diverged."""
     members = np.arange(counts.sum())
-    return Side(clock(counts), np.zeros(len(members), np.bool_), members)
+    ended = np.full(len(members), CELLS)
+    return Side(clock(counts), np.zeros(len(members), np.bool_), members, ended)
 
 
 def _win_rejects(law: Law, members: int) -> Simulate:

@@ -1,6 +1,16 @@
 """All cells, in the order in which they are printed."""
 
-from calibration import clusters, fixed, luck, means, planning, sequential, trainers, verdicts
+from calibration import (
+    clusters,
+    fixed,
+    follow_up,
+    luck,
+    means,
+    planning,
+    sequential,
+    trainers,
+    verdicts,
+)
 from calibration.cell import Cell
 
 PROGRAMME: tuple[Cell, ...] = (
@@ -13,4 +23,5 @@ PROGRAMME: tuple[Cell, ...] = (
     *means.cells(),
     *planning.cells(),
     *luck.cells(),
+    *follow_up.cells(),
 )

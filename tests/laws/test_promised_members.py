@@ -41,7 +41,7 @@ def decided(evaluations, costs, copies):
     for hits, cost in zip(evaluations, costs, strict=True):
         times = tiled(hits, copies)
         one = np.arange(times.members)
-        sides.append(Side(ClockTimes.uniform(times, cost), np.zeros(len(one), bool), one))
+        sides.append(Side(ClockTimes.uniform(times, cost), np.zeros(len(one), bool), one, one))
     return decide(independent(*sides), Margins(), np.random.default_rng(0))
 
 

@@ -31,7 +31,7 @@ MIRROR = {
 def side(hits, cost=10, diverged=0, last=LAST):
     times = Times.of(hits, last)
     one = np.arange(times.members)
-    return Side(ClockTimes.uniform(times, Fraction(cost)), one < diverged, one)
+    return Side(ClockTimes.uniform(times, Fraction(cost)), one < diverged, one, one)
 
 
 def decided(smaller, larger, margins=None):

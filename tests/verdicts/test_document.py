@@ -75,7 +75,7 @@ def test_degenerate_cohorts_have_finite_documents(judged, made, hits, others):
         ("{}", "not a verdict.json"),
         ('{"schema": 2, "contrasts": []}', "schema is not 1"),
         ('{"schema": 1, "contrasts": []}', "does not fit its schema"),
-        ('{"schema": 1, "contrasts": [{}]}', "not a verdict.json"),
+        ('{"schema": 1, "contrasts": [{}]}', "does not fit its schema"),
     ],
 )
 def test_anything_else_is_refused_in_one_line(text, words):

@@ -15,7 +15,7 @@ from lab.verdicts.meeting import Side, independent
 
 def met(*clocks):
     members = [np.arange(one.times.members) for one in clocks]
-    sides = [Side(one, ids < 0, ids) for one, ids in zip(clocks, members, strict=True)]
+    sides = [Side(one, ids < 0, ids, ids) for one, ids in zip(clocks, members, strict=True)]
     return independent(*sides)
 
 
