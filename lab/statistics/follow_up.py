@@ -1,8 +1,10 @@
-"""Two-sample statistics where members were followed for unlike times, by Kaplan and Meier.
+"""Two-sample statistics where members were followed for unlike times.
 
 A member that was stopped early is right-censored there: it counts among those at risk up to its
-last evaluation and says nothing of what came after. All that is here assumes that members were
-stopped for reasons that have nothing to do with how soon they would have reached.
+last evaluation and says nothing of what came after. One that diverged has never reached, and is at
+risk of being stopped up to there only, so the curves are Kaplan and Meier's where nobody diverged
+and Aalen and Johansen's else. All that is here assumes that members were stopped for reasons that
+have nothing to do with how soon they would have reached.
 """
 
 import dataclasses
@@ -10,41 +12,54 @@ import functools
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.statistics import intervals, proportions, win
 from lab.statistics.intervals import Floats, Interval
 from lab.statistics.rmst import RestrictedMean
-from lab.statistics.tables import Cells, Table
+from lab.statistics.tables import Cells, Flags, Table
 from lab.statistics.times import ClockTimes, Integers, Times
 from lab.statistics.win import Placement
-
-Lost = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Exposure:
     """One cohort's counts in K ordered cells, the last of which is 'not by the horizon'.
 
-    `events[k]` members reached in cell k and `lost[k]` were last seen there [K - 1]; events come
-    before losses in one cell. The other of the `members` are known not to have reached by the
-    horizon: they were followed to it, or diverged.
+    `reached[k]` members reached in cell k, `gone[k]` were found there to have diverged and
+    `lost[k]` were last seen there [K - 1]; what happens in a cell comes before losses there. The
+    other of the `members` were followed to the horizon without reaching.
     """
 
-    events: Integers
+    reached: Integers
+    gone: Integers
     lost: Integers
     members: int
 
     @functools.cached_property
     def at_risk(self) -> Integers:
-        """Members that had neither reached nor been lost before each cell [K - 1]."""
-        leaving = np.cumsum(self.events + self.lost)
+        """Members that might still reach, or be lost, before each cell [K - 1]."""
+        leaving = np.cumsum(self.reached + self.gone + self.lost)
         return np.asarray(self.members - np.concatenate([[0], leaving])[:-1], dtype=np.int64)
 
     @functools.cached_property
-    def survival(self) -> Floats:
-        """Share that has not reached by the end of each cell [K - 1]; Kaplan and Meier 1958."""
-        return np.cumprod(1 - self.events / np.maximum(self.at_risk, 1), dtype=np.float64)
+    def staying(self) -> Floats:
+        """Share that has neither reached nor diverged before each cell [K - 1]."""
+        left = 1 - (self.reached + self.gone) / np.maximum(self.at_risk, 1)
+        return np.concatenate([[1.0], np.cumprod(left, dtype=np.float64)])[:-1]
+
+    @functools.cached_property
+    def incidence(self) -> Floats:
+        """Share that has reached by the end of each cell [K - 1].
+
+        Aalen and Johansen 1978: who diverged never reaches, and cannot be lost any more either.
+        Where nobody diverged it is 1 - Kaplan-Meier.
+        """
+        return np.cumsum(self.staying * self.reached / np.maximum(self.at_risk, 1))
+
+    @property
+    def share(self) -> float:
+        """Share that has reached by the horizon."""
+        return float(self.incidence[-1]) if len(self.incidence) else 0.0
 
     @property
     def settled(self) -> int:
@@ -52,35 +67,39 @@ class Exposure:
         return self.members - int(self.lost.sum())
 
     def mean(self, score: Floats) -> tuple[float, float]:
-        """Mean of a score of each cell [K] under the Kaplan-Meier curve, and its variance.
+        """Mean of a score of each cell [K] under the incidence, and its sampling variance.
 
-        The mean is score[0] plus the sum of (score[k + 1] - score[k]) S[k], and the variance is
-        Greenwood's (1926): the sum of A[j]^2 d[j]/(Y[j](Y[j] - d[j])), where A[j] sums those terms
-        from k = j on, d reached of Y at risk. Times N/(N - 1), so that members that were all
-        followed have the sample variance over N.
+        Each member that reached counts with the inverse of its probability of not being lost
+        before. The variance is the delta method's from independent multinomial draws in each cell,
+        of those at risk: Greenwood's (1926) where nobody diverged. Times N/(N - 1), so that members
+        that were all followed have the sample variance over N.
         """
-        parts = np.diff(score) * self.survival
-        beyond = np.cumsum(parts[::-1])[::-1]
-        left = np.maximum(self.at_risk - self.events, 1)
-        hazard = self.events / (np.maximum(self.at_risk, 1) * left.astype(np.float64))
-        variance = float((beyond**2 * hazard).sum()) * self.members / max(self.members - 1, 1)
-        return float(score[0] + parts.sum()), variance
-
-    @property
-    def reached(self) -> float:
-        """Share that has reached by the horizon."""
-        return float(1 - self.survival[-1]) if len(self.survival) else 0.0
+        gain, risk = score[:-1] - score[-1], np.maximum(self.at_risk, 1).astype(np.float64)
+        reaching, leaving = self.reached / risk, self.gone / risk
+        parts = gain * self.staying * reaching
+        later = np.append(np.cumsum(parts[::-1])[::-1], 0.0)[1:]
+        still = self.staying * (1 - reaching - leaving)
+        # What those still there after a cell can yet expect; nothing where nobody is.
+        rest = np.divide(later, still, out=np.zeros_like(later), where=still > 1e-12)
+        spread = (
+            reaching * (1 - reaching) * (gain - rest) ** 2
+            + leaving * (1 - leaving) * rest**2
+            + 2 * reaching * leaving * (gain - rest) * rest
+        )
+        variance = float((self.staying**2 / risk * spread).sum())
+        correction = self.members / max(self.members - 1, 1)
+        return float(score[-1] + parts.sum()), max(variance, 0.0) * correction
 
 
 def exposures(cells: Cells) -> tuple[Exposure, Exposure]:
     """Counts of either cohort in the cells of both."""
+
+    def counted(cell: Integers) -> Integers:
+        return np.bincount(cell, minlength=cells.count)[:-1]
+
     first, second = (
-        Exposure(
-            np.bincount(cell[~lost], minlength=cells.count)[:-1],
-            np.bincount(cell[lost], minlength=cells.count)[:-1],
-            len(cell),
-        )
-        for cell, lost in _sides(cells)
+        Exposure(counted(cell[~lost & ~gone]), counted(cell[gone]), counted(cell[lost]), len(cell))
+        for cell, lost, gone in _sides(cells)
     )
     return first, second
 
@@ -92,49 +111,49 @@ def exposure(times: Times, last: int) -> Exposure:
     an evaluation at which a success could have started.
     """
     reached = times.reached & (times.evaluation <= last)
-    lost = times.lost & (times.follow_up < last)
+    early = times.follow_up < last
     return Exposure(
         np.bincount(times.evaluation[reached], minlength=last + 1),
-        np.bincount(times.follow_up[lost], minlength=last + 1),
+        np.bincount(times.follow_up[times.never & early], minlength=last + 1),
+        np.bincount(times.follow_up[times.lost & early], minlength=last + 1),
         times.members,
     )
 
 
 def placement(cells: Cells) -> Placement:
-    """P(first earlier) + P(tie)/2 by the horizon, of two Kaplan-Meier curves.
+    """P(first earlier) + P(tie)/2 by the horizon, of two cohorts' incidences.
 
     Efron 1967 (Proc. 5th Berkeley Symposium 4:831), with never against never a tie; each member is
     weighted by the inverse of its probability of being followed so far, for that is what the curves
-    do (Satten and Datta 2001, American Statistician 55:207). The variance is Greenwood's of each
-    curve with the other held fixed. `fewest` and `degrees` count the members whose times are
-    settled. Where nobody was lost, or the lost could change the order of no pair, it is
-    `win.placement` of all.
+    do (Satten and Datta 2001, American Statistician 55:207). The variance is that of each curve
+    with the other held fixed. `fewest` and `degrees` count the members whose times are settled.
+    Where nobody was lost, or the lost could change the order of no pair, it is `win.placement` of
+    all.
     """
     first, second = exposures(cells)
     extremes = [completed(cells, late).table() for late in (True, False)]
     lowest, highest = (win.placement(one.first, one.second) for one in extremes)
     if lowest.estimate == highest.estimate:
         return lowest
-    before_first, before_second = (np.append(1.0, one.survival) for one in (first, second))
-    reached_first, reached_second = -np.diff(before_first), -np.diff(before_second)
-    behind = np.append(before_second[1:] + reached_second / 2, before_second[-1] / 2)
-    ahead = np.append(1 - before_first[:-1] + reached_first / 2, 1 - before_first[-1] / 2)
+    by_first, by_second = (np.append(0.0, one.incidence) for one in (first, second))
+    behind = np.append(1 - by_second[1:] + np.diff(by_second) / 2, (1 - by_second[-1]) / 2)
+    ahead = np.append(by_first[:-1] + np.diff(by_first) / 2, (1 + by_first[-1]) / 2)
     estimate, from_first = first.mean(behind)
     _, from_second = second.mean(ahead)
-    settled = first.settled, second.settled
+    known = first.settled, second.settled
     return Placement(
         # Rounding must not leave a separated pair of cohorts a hair's breadth from 0 or 1.
         estimate=np.asarray(round(min(max(estimate, 0.0), 1.0), 12)),
         variance=np.asarray(from_first + from_second),
-        degrees=intervals.welch_degrees(from_first, settled[0], from_second, settled[1]),
-        fewest=np.asarray(float(min(settled))),
+        degrees=intervals.welch_degrees(from_first, known[0], from_second, known[1]),
+        fewest=np.asarray(float(min(known))),
     )
 
 
 def settled(cells: Cells) -> Table:
     """Counts of the members whose times up to the horizon are known."""
     first, second = (
-        np.append(one.events, one.settled - one.events.sum()) for one in exposures(cells)
+        np.append(one.reached, one.settled - one.reached.sum()) for one in exposures(cells)
     )
     return Table(first, second)
 
@@ -148,27 +167,31 @@ def completed(cells: Cells, first_late: bool) -> Cells:
     """
     never = 2 * (cells.count - 1)
 
-    def moved(cell: Integers, lost: Lost, late: bool) -> Integers:
-        doubled = 2 * cell
+    def moved(cell: Integers, lost: Flags, gone: Flags, late: bool) -> Integers:
+        doubled = np.where(gone, never, 2 * cell)
         return np.where(lost, never if late else doubled + 1, doubled)
 
     first, second = _sides(cells)
     return Cells(moved(*first, first_late), moved(*second, not first_late), never + 1)
 
 
-def _sides(cells: Cells) -> tuple[tuple[Integers, Lost], tuple[Integers, Lost]]:
-    """Cell of each member of either cohort, and whether it was lost there."""
-    first, second = (
-        (cell, np.zeros(len(cell), np.bool_) if lost is None else lost)
-        for cell, lost in ((cells.first, cells.lost_first), (cells.second, cells.lost_second))
+def _sides(cells: Cells) -> list[tuple[Integers, Flags, Flags]]:
+    """Cell of each member of either cohort, and whether it was lost, or gone, there."""
+    sides = (
+        (cells.first, cells.lost_first, cells.gone_first),
+        (cells.second, cells.lost_second, cells.gone_second),
     )
-    return first, second
+
+    def known(flags: Flags | None, members: int) -> Flags:
+        return np.zeros(members, np.bool_) if flags is None else flags
+
+    return [(cell, known(lost, len(cell)), known(gone, len(cell))) for cell, lost, gone in sides]
 
 
 def restricted_mean(
     clock: ClockTimes, horizon: Fraction, at_earlier: bool = False
 ) -> RestrictedMean:
-    """Area under the Kaplan-Meier curve up to the horizon, with Greenwood's variance.
+    """Area above the incidence up to the horizon, with the variance of `Exposure.mean`.
 
     In clock units; times are taken at the evaluation that saw them, or at the one before it where
     `at_earlier`, and then also those whose stretch between two evaluations the horizon cuts. Where
@@ -205,13 +228,13 @@ class Share:
 
 
 def share_by(times: Times, evaluation: int) -> Share:
-    """Share that has reached by an evaluation, by the Kaplan-Meier curve.
+    """Share that has reached by an evaluation.
 
-    It is worth as many members as would give it Greenwood's variance, p(1 - p)/variance; where no
-    spread was seen, those whose fate up to there is known.
+    It is worth as many members as would give it its variance, p(1 - p)/variance; where no spread
+    was seen, those whose fate up to there is known.
     """
     counts = exposure(times, evaluation)
-    estimate, variance = counts.mean(np.append(np.ones(len(counts.events)), 0.0))
+    estimate, variance = counts.mean(np.append(np.ones(evaluation + 1), 0.0))
     spread = estimate * (1 - estimate)
     if variance > 1e-15 and spread > 1e-15:
         return Share(estimate, min(spread / variance, float(counts.members)))
@@ -225,7 +248,7 @@ def difference(first: Share, second: Share, level: float) -> Interval:
     return Interval.of(first.estimate - second.estimate, *ends, level)
 
 
-def end(evaluations: Integers, reached: npt.NDArray[np.bool_]) -> int | None:
+def end(evaluations: Integers, reached: Flags) -> int | None:
     """Last evaluation to which the curve of these members can be told; None where that is any.
 
     `evaluations` are those of their hits, or to which those that have not reached were followed

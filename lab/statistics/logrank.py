@@ -61,14 +61,22 @@ def logrank(*strata: Table, weight: Weight = Weight.EQUAL) -> LogRank:
 def logrank_at_risk(first: Exposure, second: Exposure, weight: Weight = Weight.EQUAL) -> LogRank:
     """Log-rank of two cohorts that were followed for unlike times, by their risk sets; Mantel 1966.
 
-    Members count among those at risk until they were lost. Weights by S take the Kaplan-Meier curve
-    of both cohorts together; Gehan's then depend on the losses too, so prefer the others.
+    Members count among those at risk until they were lost; diverged ones stay, in such a number as
+    would not have been lost by then (Gray 1988, Annals of Statistics 16:1141). Weights by S take
+    the curve of both cohorts together; Gehan's depend on the losses too, so prefer the others.
     """
-    events = np.stack([first.events, second.events]).astype(np.float64)
-    at_risk = np.stack([first.at_risk, second.at_risk]).astype(np.float64)
+    events = np.stack([first.reached, second.reached]).astype(np.float64)
+    at_risk = np.stack([_with_gone(first), _with_gone(second)])
     observed, expected, variance = map(float, _of_risk_sets(events, at_risk, weight))
     z = (observed - expected) / math.sqrt(variance) if variance > 1e-12 else 0.0
     return LogRank(observed, expected, z, float(2 * scipy.special.ndtr(-abs(z))))
+
+
+def _with_gone(side: Exposure) -> Floats:
+    """Members at risk, and of the diverged as many as would not have been lost yet [K - 1]."""
+    before = np.append(0.0, side.incidence)[:-1]
+    share = (1 - before) / np.maximum(side.staying, 1e-12)
+    return np.where(side.staying > 1e-12, side.at_risk * share, side.members - side.reached.sum())
 
 
 def permutation_p(table: Table, relabelled: Integers, weight: Weight = Weight.EQUAL) -> float:

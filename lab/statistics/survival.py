@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.statistics import intervals, proportions
+from lab.statistics.competing import End, cumulative_incidence
 from lab.statistics.intervals import Floats
 from lab.statistics.times import Integers, Times
 
@@ -29,11 +30,16 @@ def incidence(times: Times, level: float) -> Incidence:
     """Share that has reached, by 1 - Kaplan-Meier: at every evaluation, or where somebody leaves.
 
     With one common follow-up that is the plain share, and the band Wilson's, since the log-log band
-    is undefined at 0 and 1 (STATISTICS, section 1). Where members were lost, see `kaplan_meier`.
+    is undefined at 0 and 1 (STATISTICS, section 1). Where members were lost, see `kaplan_meier`,
+    or where others diverged `competing.cumulative_incidence`.
     """
     if times.lost.any():
         duration = np.where(times.reached, times.evaluation, times.follow_up)
-        return kaplan_meier(duration, times.reached, level)
+        if not times.never.any():
+            return kaplan_meier(duration, times.reached, level)
+        ends = np.where(times.reached, End.REACHED, np.where(times.never, End.DIVERGED, 0))
+        found = cumulative_incidence(duration, ends.astype(np.int64), End.REACHED, level)
+        return Incidence(found.evaluation, found.share, found.lower, found.upper, level)
     reached = np.concatenate([[0], np.cumsum(times.counts()[:-1])])
     lower, upper = proportions.wilson_bounds(reached, times.members, level)
     share = np.asarray(reached / max(times.members, 1), dtype=np.float64)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from lab.statistics.times import ClockTimes, Integers
 
+Flags = npt.NDArray[np.bool_]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
@@ -40,14 +42,17 @@ class Cells:
     """The cell of each member of two cohorts, of `count` ordered ones; the last is 'never'.
 
     Where a member is among the lost, its cell is where it was last seen, not having reached; None:
-    nobody of that cohort was lost.
+    nobody of that cohort was lost. Where anybody was, a member among the gone has the cell in which
+    that was seen, for it counts among those that might have been lost only up to there.
     """
 
     first: Integers
     second: Integers
     count: int
-    lost_first: npt.NDArray[np.bool_] | None = None
-    lost_second: npt.NDArray[np.bool_] | None = None
+    lost_first: Flags | None = None
+    lost_second: Flags | None = None
+    gone_first: Flags | None = None
+    gone_second: Flags | None = None
 
     @property
     def whole(self) -> bool:
@@ -55,7 +60,7 @@ class Cells:
         return self.lost_first is None and self.lost_second is None
 
     def table(self) -> Table:
-        """How many are in each; the lost count where they were last seen."""
+        """How many are in each, if `whole`."""
         first, second = (
             np.bincount(one, minlength=self.count) for one in (self.first, self.second)
         )
@@ -85,20 +90,25 @@ def cells(first: ClockTimes, second: ClockTimes, horizon: Fraction) -> tuple[Cel
     stretches = _stretches(first, unit), _stretches(second, unit)
     tau = int(horizon / unit)
     edges = {edge for side in stretches for stretch in side.values() for edge in stretch}
-    ends = _last_seen(first, unit), _last_seen(second, unit)
+    whole = not (_lost_before(first, horizon) or _lost_before(second, horizon))
+    ends = ({}, {}) if whole else (_last_seen(first, unit), _last_seen(second, unit))
     order = sorted({0, tau, *edges, *ends[0].values(), *ends[1].values()})
     rank = {position: index for index, position in enumerate(order) if position <= tau}
     late_first, early_first = _cells(first, stretches[0], ends[0], rank)
     late_second, early_second = _cells(second, stretches[1], ends[1], rank)
     after = 2 * len(rank) - 1
-    lost = _lost(first, late_first, after), _lost(second, late_second, after)
-    rounded = _occupied(late_first, late_second, after, lost)
+    sides = (first, late_first), (second, late_second)
+    leaving = (
+        *(_early(side.times.lost, late, after) for side, late in sides),
+        *(_early(side.times.never, late, after) for side, late in sides),
+    )
+    rounded = _occupied(late_first, late_second, after, leaving)
     if _on_one_grid(first, second):
         return rounded, rounded, rounded
     return (
         rounded,
-        _occupied(late_first, early_second, after, lost),
-        _occupied(early_first, late_second, after, lost),
+        _occupied(late_first, early_second, after, leaving),
+        _occupied(early_first, late_second, after, leaving),
     )
 
 
@@ -146,10 +156,17 @@ def _stretches(side: ClockTimes, unit: Fraction) -> dict[int, tuple[int, int]]:
     }
 
 
+def _lost_before(side: ClockTimes, horizon: Fraction) -> bool:
+    """Whether any member was lost before the horizon."""
+    edges = np.append(0, side.positions)
+    seen = edges[side.times.follow_up[side.times.lost]]
+    return bool(len(seen)) and int(seen.min()) * side.cost < horizon
+
+
 def _last_seen(side: ClockTimes, unit: Fraction) -> dict[int, int]:
-    """Where the evaluations lie at which somebody who was lost was last seen, in `unit`s."""
+    """Where the evaluations lie at which the lost and the gone were last seen, in `unit`s."""
     step, edges = int(side.cost / unit), np.append(0, side.positions)
-    seen = np.unique(side.times.follow_up[side.times.lost])
+    seen = np.unique(side.times.follow_up[side.times.lost | side.times.never])
     return dict(zip(seen.tolist(), [at * step for at in edges[seen].tolist()], strict=True))
 
 
@@ -162,8 +179,8 @@ def _cells(
     """Each member's cell if its time is the end of its interval, and if just after the beginning.
 
     Cell 2r is the r-th edge itself, 2r + 1 the open stretch behind it; the last edge is the horizon
-    and what lies behind it is 'not by the horizon'. Members that were lost before it are in the
-    cell of the edge at which they were last seen.
+    and what lies behind it is 'not by the horizon'. Members that were lost or gone before it are in
+    the cell of the edge at which they were last seen, where there are such `ends`.
     """
     after = 2 * len(rank) - 1
     late = np.full(side.times.last + 1, after, dtype=np.int64)
@@ -177,22 +194,22 @@ def _cells(
         # At the horizon itself a member is known not to have reached by it.
         seen[number] = 2 * rank[at] if at in rank and rank[at] < len(rank) - 1 else after
     last_seen = seen[side.times.follow_up]
-    lost = side.times.lost
-    return np.where(lost, last_seen, late[index]), np.where(lost, last_seen, early[index])
+    left = side.times.lost | side.times.never
+    return np.where(left, last_seen, late[index]), np.where(left, last_seen, early[index])
 
 
-def _lost(side: ClockTimes, cell: Integers, after: int) -> npt.NDArray[np.bool_] | None:
-    """Members that were lost before the horizon [N], if any; one lost later is known up to it."""
-    lost = side.times.lost & (cell < after)
-    return lost if lost.any() else None
+def _early(left: Flags, cell: Integers, after: int) -> Flags | None:
+    """Members that left before the horizon [N], if any; one that left later is known up to it."""
+    early = left & (cell < after)
+    return early if early.any() else None
 
 
 def _occupied(
     first: Integers,
     second: Integers,
     after: int,
-    lost: tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None],
+    leaving: tuple[Flags | None, ...],
 ) -> Cells:
     """Cells numbered anew, without those where nobody is; the last one stays."""
     occupied, index = np.unique(np.concatenate([first, second, [after]]), return_inverse=True)
-    return Cells(index[: len(first)], index[len(first) : -1], len(occupied), *lost)
+    return Cells(index[: len(first)], index[len(first) : -1], len(occupied), *leaving)

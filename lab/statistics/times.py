@@ -23,13 +23,15 @@ class Times:
     has not reached and stays in the risk set to the end (STATISTICS, section 0, rule 2). `last` is
     the last evaluation at which a success can start: the budget's, less sustain - 1 (rule 5).
     `followed[i]` is the last one up to which a member that has not reached is known not to have,
-    `last` for one that never will; None: all were followed to `last` (section 7, 1).
+    and for one that is `gone`, as it diverged, the one at which that was seen: it never will. None:
+    all were followed to `last`, and nobody needs to know who is gone (section 7, 1).
     """
 
     evaluation: Integers
     reached: npt.NDArray[np.bool_]
     last: int
     followed: Integers | None = None
+    gone: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         hits = self.evaluation[self.reached]
@@ -37,8 +39,11 @@ class Times:
             raise ValueError("evaluation and reached must be two vectors of one length")
         if self.last < 1 or (hits.size and not 1 <= hits.min() <= hits.max() <= self.last):
             raise ValueError(f"a hit lies outside evaluations 1 to {self.last}")
-        if self.followed is not None and self.followed.shape != self.reached.shape:
-            raise ValueError("followed must have an entry a member, as evaluation has")
+        if any(
+            one is not None and one.shape != self.reached.shape
+            for one in (self.followed, self.gone)
+        ):
+            raise ValueError("followed and gone must have an entry a member, as evaluation has")
 
     @classmethod
     def of(cls, evaluations: Iterable[int | None], last: int) -> Self:
@@ -68,9 +73,15 @@ class Times:
         return np.clip(self.followed, 0, self.last)
 
     @property
+    def never(self) -> npt.NDArray[np.bool_]:
+        """Members that are known never to reach [N]."""
+        gone = np.zeros(self.members, np.bool_) if self.gone is None else self.gone
+        return gone & ~self.reached
+
+    @property
     def lost(self) -> npt.NDArray[np.bool_]:
         """Members of which nothing is known after their follow-up, which was shorter [N]."""
-        return ~self.reached & (self.follow_up < self.last)
+        return ~self.reached & ~self.never & (self.follow_up < self.last)
 
     @property
     def hits(self) -> Integers:

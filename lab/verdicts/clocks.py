@@ -6,7 +6,6 @@ Verdicts and reports both measure with these, so a picture cannot contradict its
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from lab.records.cohort import CohortRecords
 from lab.specs import AnyCohortSpec, ImportedSpec
@@ -46,25 +45,21 @@ def clock_times(records: CohortRecords, clock: Clock, threshold: int = -1) -> Cl
 def _told(records: CohortRecords, threshold: int) -> tuple[Times, bool]:
     """Times to a threshold, and whether what comes after their last evaluation is known too."""
     spec, reached = records.spec, records.reached[:, threshold]
-    times = Times(records.hit[:, threshold], reached, last_start(spec), _followed(records))
+    last = last_start(spec)
     if not isinstance(spec, ImportedSpec):
-        return times, False
-    living = np.array([one is not Outcome.DIVERGED for one in records.outcome], np.bool_) | reached
-    seen = np.where(reached, times.evaluation, times.follow_up)[living]
-    end = follow_up.end(seen, reached[living])
+        return Times(records.hit[:, threshold], reached, last), False
+    gone, stopped = (
+        np.array([each is outcome for each in records.outcome], np.bool_)
+        for outcome in (Outcome.DIVERGED, Outcome.STOPPED)
+    )
+    # The last evaluation at which a success could have been seen to start.
+    seen = np.clip(records.ended - spec.target.sustain + 1, 0, last)
+    followed = np.where(gone | stopped, seen, last)
+    times = Times(records.hit[:, threshold], reached, last, followed, gone)
+    living = ~times.never
+    hits = np.where(reached, times.evaluation, followed)[living]
+    end = follow_up.end(hits, reached[living])
     return (times, True) if end is None else (times.until(max(end, 1)), False)
-
-
-def _followed(records: CohortRecords) -> npt.NDArray[np.int64] | None:
-    """Last evaluation at which a success of each member could have been seen to start [N].
-
-    None where no run was stopped before the budget was spent.
-    """
-    stopped = np.array([one is Outcome.STOPPED for one in records.outcome], np.bool_)
-    if not stopped.any():
-        return None
-    seen = np.maximum(records.ended - records.spec.target.sustain + 1, 0)
-    return np.where(stopped, seen, last_start(records.spec))
 
 
 def is_known(records: CohortRecords, clock: Clock) -> bool:

@@ -81,7 +81,7 @@ def logrank_p(meeting: Meeting, weight: Weight = Weight.EQUAL) -> float:
 
 
 def landmark(time: Fraction, meeting: Meeting, level: float) -> Landmark:
-    """Shares that had reached by a time, by the Kaplan-Meier curves, and their difference."""
+    """Shares that had reached by a time, by the curves of either cohort, and their difference."""
     sides = meeting.smaller.clock, meeting.larger.clock
     certain = [follow_up.share_by(side.times, side.within(time)) for side in sides]
     possible = [follow_up.share_by(side.times, side.begun(time)) for side in sides]

@@ -110,7 +110,7 @@ class Meeting:
         """The shares that surely reached by the horizon."""
         if not self.whole:
             one, other = follow_up.exposures(self.cells[0])
-            return one.reached, other.reached
+            return one.share, other.share
         smaller, larger = (
             side.clock.certain_by(self.horizon) / max(side.members, 1)
             for side in (self.smaller, self.larger)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from calibration.cell import Band, Cell, Simulate, coverage, rejection
 from calibration.laws import CELLS, Law, lognormal, true_win
@@ -36,22 +35,25 @@ class Stopped:
     def drawn(self, generator: np.random.Generator, members: int) -> ClockTimes:
         """Members of whom those stopped are lost at an evaluation before the last, each as likely.
 
-        A member that diverged did so at once, and is known never to reach.
+        A member that diverges does so by a quarter of the evaluations, if it was not lost before.
         """
         moment = self.centre * np.exp(generator.normal(0, self.spread, members))
         hit = np.ceil(np.minimum(moment, CELLS + 1)).astype(np.int64)
         dead = generator.random(members) < self.diverged
+        death = generator.integers(1, CELLS // 4, members)
         lost = generator.random(members) < self.stopped
-        seen = np.where(lost & ~dead, generator.integers(1, CELLS, members), CELLS)
+        seen = np.where(lost, generator.integers(1, CELLS, members), CELLS)
         reached = ~dead & (hit <= seen)
-        times = Times(np.where(reached, hit, 0), reached, CELLS, np.where(reached, CELLS, seen))
-        return _known(times, dead)
+        gone = dead & (death <= seen)
+        followed = np.where(reached, CELLS, np.where(gone, death, seen))
+        return _known(Times(np.where(reached, hit, 0), reached, CELLS, followed, gone))
 
 
-def _known(times: Times, dead: npt.NDArray[np.bool_]) -> ClockTimes:
+def _known(times: Times) -> ClockTimes:
     """Up to where the curve can be told, as for curves from elsewhere."""
+    living = ~times.never
     seen = np.where(times.reached, times.evaluation, times.follow_up)
-    end = follow_up.end(seen[~dead], times.reached[~dead])
+    end = follow_up.end(seen[living], times.reached[living])
     told = times if end is None else times.until(max(end, 1))
     return dataclasses.replace(ClockTimes.uniform(told, Fraction(1)), open_ended=end is None)
 
@@ -60,11 +62,14 @@ PAIRS = {
     "half and half stopped, one law": (Stopped(18, 0.5), Stopped(18, 0.5)),
     "a fifth and two thirds stopped": (Stopped(15, 0.2), Stopped(20, 0.67)),
     "all stopped somewhere": (Stopped(14, 1.0), Stopped(20, 1.0)),
-    "one stops nobody": (Stopped(18, 0.0, diverged=0.1), Stopped(24, 0.5, 0.4, 0.0)),
+    "one stops nobody, a quarter diverges": (Stopped(18, 0.0), Stopped(20, 0.6, 0.4, 0.25)),
 }
 NULLS = {
     "half and half stopped": (Stopped(18, 0.5), Stopped(18, 0.5)),
-    "a fifth and all stopped": (Stopped(18, 0.2), Stopped(18, 1.0)),
+    "a fifth and all stopped, a fifth diverges": (
+        Stopped(18, 0.2, diverged=0.2),
+        Stopped(18, 1.0, diverged=0.2),
+    ),
 }
 MEMBERS = (16, 64)
 

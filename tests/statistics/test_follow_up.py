@@ -28,7 +28,9 @@ def clock(duration, observed, last=LAST, cost=Fraction(1)):
     """Members that reached at their duration, or were stopped there; evaluations one step apart."""
     reached = np.asarray(observed, bool)
     followed = np.where(reached, last, duration)
-    return ClockTimes.uniform(Times(np.asarray(duration, np.int64), reached, last, followed), cost)
+    none = np.zeros(len(reached), bool)
+    times = Times(np.asarray(duration, np.int64), reached, last, followed, none)
+    return ClockTimes.uniform(times, cost)
 
 
 TREATED = clock(SIX_MP, RELAPSED)
@@ -170,6 +172,70 @@ def test_whatever_became_of_the_lost_lies_between_the_extremes(one, other):
             drawn.append(np.bincount(np.minimum(time, 9) - 1, minlength=9))
         truth = float(win.placement(*drawn).estimate)
         assert ends[0] - 1e-9 <= truth <= ends[1] + 1e-9
+
+
+fates = st.lists(
+    st.tuples(st.integers(1, 8), st.sampled_from(["reached", "gone", "lost"])),
+    min_size=2,
+    max_size=12,
+)
+
+
+def fated(drawn):
+    """Members that reached, diverged or were stopped at their time."""
+    time, fate = (np.array(one) for one in zip(*drawn, strict=True))
+    reached, gone = fate == "reached", fate == "gone"
+    return Times(np.where(reached, time, 0), reached, 8, np.where(reached, 8, time), gone)
+
+
+@given(fates)
+def test_incidence_and_its_variance_are_those_of_aalen_and_johansen(drawn):
+    """The variance is Marubini and Valsecchi's, times N/(N - 1)."""
+    times = fated(drawn)
+    ends = np.where(times.reached, End.REACHED, np.where(times.never, End.DIVERGED, End.CENSORED))
+    duration = np.where(times.reached, times.evaluation, times.follow_up)
+    oracle = competing.cumulative_incidence(duration, ends.astype(int), End.REACHED, 0.95)
+    for evaluation in range(9):
+        at = np.searchsorted(oracle.evaluation, evaluation, side="right") - 1
+        share, variance = follow_up.exposure(times, evaluation).mean(
+            np.append(np.ones(evaluation + 1), 0.0)
+        )
+        assert share == pytest.approx(oracle.share[at], abs=1e-9)
+        assert variance * (times.members - 1) / times.members == pytest.approx(
+            oracle.variance[at], abs=1e-9
+        )
+
+
+@given(fates)
+def test_diverged_members_of_whom_nobody_was_lost_count_as_never(drawn):
+    times = fated([(time, "gone" if fate == "lost" else fate) for time, fate in drawn])
+    side = ClockTimes.uniform(times, Fraction(2))
+    plain, area = (
+        one(side, Fraction(16)) for one in (rmst.restricted_mean, follow_up.restricted_mean)
+    )
+    assert (area.mean, area.variance) == pytest.approx((plain.mean, plain.variance), rel=1e-9)
+
+
+def test_stopping_at_random_does_not_bias_a_comparison_of_runs_that_diverge():
+    """Kept at risk to the end, diverged runs would outnumber the living where most are stopped.
+
+    One law, a fifth diverges; of one cohort everybody is stopped somewhere, of the other nobody.
+    """
+    generator, members = np.random.default_rng(3), 40_000
+    sides = []
+    for stopped in (True, False):
+        hit = np.ceil(20 * np.exp(generator.normal(0, 0.5, members))).astype(int)
+        gone = generator.random(members) < 0.2
+        seen = generator.integers(1, 40, members) if stopped else np.full(members, 40)
+        reached = ~gone & (hit <= seen) & (hit <= 40)
+        dead = gone & (seen >= 5)
+        followed = np.where(dead, 5, np.where(reached, 40, seen))
+        times = Times(np.where(reached, hit, 0), reached, 40, followed, dead)
+        sides.append(ClockTimes.uniform(times.until(38), Fraction(1)))
+    cells = tables.cells(*sides, Fraction(38))[0]
+    found = follow_up.placement(cells)
+    assert abs(found.estimate - 0.5) < 4 * np.sqrt(found.variance)
+    assert abs(logrank_at_risk(*follow_up.exposures(cells)).z) < 4
 
 
 def test_end_of_a_curve_is_where_the_last_of_those_still_followed_was():
