@@ -33,9 +33,8 @@ class Support:
     sparse data no interval of means is told but what the horizon allows. `pairs` where members are.
 
     None where runs were stopped early and no more can be told: labels cannot be exchanged among
-    runs followed for unlike times, nor can such runs be drawn anew or paired off. `early_p_value`,
-    a weighted log-rank test by risk sets, is there in their place; weights on the late times, when
-    few are still followed, reject twice too often (simulated).
+    runs followed for unlike times, nor can such runs be drawn anew or paired off. `early_p_value`
+    and `late_p_value`, weighted log-rank tests by risk sets, are there in their place.
     """
 
     rmst_difference: Interval
@@ -48,6 +47,7 @@ class Support:
     cramer_von_mises_p_value: float | None
     pairs: Pairs | None
     early_p_value: float | None = None
+    late_p_value: float | None = None
 
 
 def support(meeting: Meeting, margins: Margins, generator: np.random.Generator) -> Support:
@@ -88,6 +88,7 @@ def _of_stopped(meeting: Meeting, margins: Margins) -> Support:
         cramer_von_mises_p_value=None,
         pairs=None,
         early_p_value=follow_up.logrank_p(meeting, Weight.EARLY),
+        late_p_value=follow_up.logrank_p(meeting, Weight.LATE),
     )
 
 

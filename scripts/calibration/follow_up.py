@@ -102,12 +102,12 @@ def cells() -> Iterator[Cell]:
             _median_covers(pair[1]),
         )
     for label, pair in NULLS.items():
-        for weight in (Weight.EQUAL, Weight.EARLY):
+        for weight in (Weight.EQUAL, Weight.EARLY, Weight.LATE):
             yield Cell(
                 f"type I, {weight.value} test of stopped runs",
                 f"64 members, {label}",
                 4_000,
-                rejection(0.065),
+                rejection(0.065, 0.03),
                 _logrank_rejects(pair, weight),
             )
 

@@ -1,6 +1,8 @@
 """The end to end cell: trainers of known hazards write curves, scripts/compare judges them."""
 
 import csv
+import enum
+import functools
 import json
 import os
 import subprocess
@@ -15,7 +17,7 @@ import pyarrow.parquet
 
 from calibration.cell import Band, Cell
 
-EVALUATIONS, EVERY, TARGET = 40, 25, 0.9
+EVALUATIONS, EVERY, TARGET, SUSTAIN = 40, 25, 0.9, 2
 WHOLE_COMMAND_EVERY = 20
 """One run in so many starts the command anew and draws its pictures; the others are forks."""
 Hazards = Sequence[tuple[float, float]]
@@ -30,13 +32,29 @@ SCENES: dict[str, tuple[Hazards, int]] = {
 DIVERGED = 0.05
 
 
+class Ends(enum.Enum):
+    """How long trainers go on."""
+
+    WHOLE = "to the budget"
+    EARLY = "to the target, and some only up to where they are stopped"
+
+
+STOPPED = 0.3
+"""Share of the runs that are stopped at random, where they end early."""
+
+
 def cells() -> Iterator[Cell]:
-    """190 of 200."""
-    where = "trainers of known hazards, their curves, scripts/compare"
-    yield Cell("end to end, true verdict", where, 200, Band(0.95, None, 0.95), _share_correct)
+    """190 of 200, and 95 of 100."""
+    for ends, trainers, replicates in (
+        (Ends.WHOLE, "trainers of known hazards", 200),
+        (Ends.EARLY, "trainers that end at the target or are stopped", 100),
+    ):
+        where = f"{trainers}, their curves, scripts/compare"
+        simulate = functools.partial(_share_correct, ends)
+        yield Cell("end to end, true verdict", where, replicates, Band(0.95, None, 0.95), simulate)
 
 
-def _share_correct(replicates: int, generator: np.random.Generator) -> float:
+def _share_correct(ends: Ends, replicates: int, generator: np.random.Generator) -> float:
     with tempfile.TemporaryDirectory() as folder:
         truths, commands = [], []
         for index in range(replicates):
@@ -44,22 +62,25 @@ def _share_correct(replicates: int, generator: np.random.Generator) -> float:
             run = Path(folder) / str(index)
             run.mkdir()
             truths.append(truth)
-            commands.append(_command(_written(run, truth, index, generator), run / "out"))
+            commands.append(_command(_written(run, truth, index, ends, generator), run / "out"))
         _compare(commands)
         found = [_verdict(Path(folder) / str(index)) for index in range(replicates)]
         return sum(map(str.__eq__, truths, found)) / replicates
 
 
-def _written(run: Path, truth: str, index: int, generator: np.random.Generator) -> Path:
+def _written(run: Path, truth: str, index: int, ends: Ends, generator: np.random.Generator) -> Path:
     """The curves of both cohorts as CSV, every third time as Parquet."""
     hazards, members = SCENES[truth]
+    if ends is Ends.EARLY:  # As many that are whole.
+        members = round(members / (1 - STOPPED))
     file = run / "curves.csv"
     with file.open("w", newline="") as text:
         rows = csv.writer(text)
         rows.writerow(["cohort", "run", "step", "accuracy"])
         for cohort, pair in zip(("small", "large"), hazards, strict=True):
             for member in range(members):
-                for evaluation, value in enumerate(_curve(pair, generator), start=1):
+                curve = _curve(pair, ends, generator)
+                for evaluation, value in enumerate(curve, start=1):
                     rows.writerow([cohort, f"run-{member}", evaluation * EVERY, value])
     if index % 3 < 2:
         return file
@@ -70,7 +91,7 @@ def _written(run: Path, truth: str, index: int, generator: np.random.Generator) 
     return file.with_suffix(".parquet")
 
 
-def _curve(hazards: tuple[float, float], generator: np.random.Generator) -> list[str]:
+def _curve(hazards: tuple[float, float], ends: Ends, generator: np.random.Generator) -> list[str]:
     """One run's metric: below the target until its moment comes, above it from then on."""
     quarter = EVALUATIONS // 4
     hazard = np.repeat(hazards, (quarter, EVALUATIONS - quarter))
@@ -81,8 +102,11 @@ def _curve(hazards: tuple[float, float], generator: np.random.Generator) -> list
     )
     curve = [f"{value:.5f}" for value in level]
     if generator.random() < DIVERGED:
-        return [*curve[: generator.integers(1, 5)], "nan"]
-    return curve
+        curve, hit = [*curve[: generator.integers(1, 5)], "nan"], EVALUATIONS
+    if ends is Ends.WHOLE:
+        return curve
+    stop = generator.integers(2, EVALUATIONS) if generator.random() < STOPPED else EVALUATIONS
+    return curve[: min(stop, hit + SUSTAIN)]
 
 
 def _command(curves: Path, out: Path) -> list[str]:
