@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +37,13 @@ class CohortRecords:
     evaluation. `outcome[i]` speaks of the hardest threshold. `planned` members were to be counted.
     `seed_ids` are the levels of what chance entered by [N]: members with one id had the same;
     without them every member had its own. Of cohorts trained elsewhere size and cost may be
-    unknown, as are the seconds of a step where they were not measured.
+    unknown, as are the seconds of a step where they were not measured; a cost that somebody wrote
+    is a Fraction, as exact as it was written (`lab.records.costs.exact_cost`).
     """
 
     spec: CohortSpec | ImportedSpec
     parameters: int | None
-    flops_per_step: float | None
+    flops_per_step: float | Fraction | None
     planned: int
     member: npt.NDArray[np.int64]
     seed_ids: Mapping[Factor, npt.NDArray[np.int64]]

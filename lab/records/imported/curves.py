@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Rules:
     budget: int | None
     batch_sizes: Mapping[str, int]
     parameters: Mapping[str, int]
-    flops_per_step: Mapping[str, float]
+    flops_per_step: Mapping[str, Fraction]
 
 
 @dataclasses.dataclass(frozen=True)

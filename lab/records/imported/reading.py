@@ -20,6 +20,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "run": ("run", "run_id", "run_name", "name", "Run"),
     "step": ("step", "_step", "global_step", "Step"),
 }
+MOST_COUNTED = 10**15
+"""Parameters of a network, or examples of a batch: more than any has, and a float holds it."""
 _DIVERGED = ("nan", "NaN", "NAN", "inf", "Inf", "-inf", "-Inf", "Infinity", "-Infinity")
 _MISSING = ("", "null", "NULL", "None", "NA", "N/A")
 
@@ -246,12 +248,13 @@ def _parameters(
     if "parameters" not in table.column_names:
         return None
     values, given = _values(file, table["parameters"], "parameters")
-    bad = np.flatnonzero(kept & given & ~((values > 0) & (values == np.floor(values))))
+    counted = (values > 0) & (values <= MOST_COUNTED) & (values == np.floor(values))
+    bad = np.flatnonzero(kept & given & ~counted)
     if len(bad):
         found = table["parameters"][int(bad[0])].as_py()
         raise UsageError(
             f"{file.at(int(bad[0]))}: parameters is {found!r}; it must be a whole number above 0, "
-            "or empty where nobody counted them"
+            f"at most {MOST_COUNTED:.0e}, or empty where nobody counted them"
         )
     return values[kept]
 
