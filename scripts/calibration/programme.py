@@ -1,6 +1,16 @@
 """All cells, in the order in which they are printed."""
 
-from calibration import clusters, fixed, luck, means, planning, sequential, trainers, verdicts
+from calibration import (
+    clusters,
+    fixed,
+    luck,
+    means,
+    planning,
+    promises,
+    sequential,
+    trainers,
+    verdicts,
+)
 from calibration.cell import Cell
 
 PROGRAMME: tuple[Cell, ...] = (
@@ -12,5 +22,6 @@ PROGRAMME: tuple[Cell, ...] = (
     *verdicts.cells(),
     *means.cells(),
     *planning.cells(),
+    *promises.cells(),
     *luck.cells(),
 )
