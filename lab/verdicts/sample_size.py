@@ -1,7 +1,6 @@
 """How many more members an undecided verdict is estimated to need, and of which cohort."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +13,6 @@ from lab.verdicts.words import Verdict
 
 LARGEST = 100_000
 """Beyond this many more members a cohort no number is given."""
-FINENESS = 1.02
-"""Numbers that are tried lie so far apart, or by one."""
 _ALLOWANCE = {
     Verdict.SMALLER_FASTER: 1.15,
     Verdict.LARGER_FASTER: 1.15,
@@ -89,12 +86,14 @@ def members_needed(forecast: Forecast, margins: Margins, looks: Sequence[int] = 
 
 
 def _candidates(fewest: int, most: int, looks: Sequence[int]) -> Floats:
-    """Numbers of members of the cohort with fewer, rising."""
+    """Numbers of members of the cohort with fewer, rising.
+
+    What is added has two digits that count: no estimate has more.
+    """
     ahead = [look for look in looks if look > fewest]
     start, end = max([fewest, *ahead]), max(fewest, most) + LARGEST
-    count = math.ceil(math.log(LARGEST) / math.log(FINENESS))
-    more = np.unique(np.round(FINENESS ** np.arange(count + 1)))
-    # The first ones by one, then by the step of FINENESS of what is added.
+    digits = np.arange(10, 100)
+    more = np.concatenate([np.arange(1, 10), *(digits * 10**power for power in range(5))])
     found = np.array([*ahead, *(start + more)], np.float64)
     return found[found <= end]
 
