@@ -1,6 +1,5 @@
 """What scripts/compare is told of curves: target, grid, sizes and costs, from its flags."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -8,14 +7,14 @@ from absl import flags
 
 from lab.errors import UsageError
 from lab.records.cohort import AnyMetric, CohortRecords
+from lab.records.costs import COST_RULE, exact_cost
 from lab.records.imported.curves import Grid, Rules, Short
-from lab.records.imported.reading import SYNONYMS, Source
+from lab.records.imported.reading import MOST_COUNTED, SYNONYMS, Source
 from lab.records.reader import read_study
 from lab.specs import NamedMetric, TargetSpec
 from lab.words import Direction, Metric
 
 T = TypeVar("T")
-N = TypeVar("N", int, float)
 
 _METRIC = flags.DEFINE_string("metric", None, "Column of the metric; of a run folder its own.")
 _DIRECTION = flags.DEFINE_enum_class(
@@ -46,6 +45,8 @@ _FLOPS = flags.DEFINE_list("flops_per_step", [], "Of cohorts: small:3e7,large:5e
 _BATCH = flags.DEFINE_list("batch_size", [], "Of cohorts: small:16,large:16.")
 
 _SIZES = ("parameters", "flops_per_step", "batch_size")
+_COUNT = f"VALUE, a whole number above 0, at most {MOST_COUNTED:.0e}"
+_COST = f"VALUE, {COST_RULE}"
 
 
 def target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None:
@@ -80,14 +81,14 @@ def rules(target: TargetSpec) -> Rules:
         short=_SHORT.value,
         grid=_GRID.value,
         budget=_BUDGET.value,
-        batch_sizes=_mapping(_BATCH.value, "batch_size", _positive(int)),
-        parameters=_mapping(_PARAMETERS.value, "parameters", _positive(int)),
-        flops_per_step=_mapping(_FLOPS.value, "flops_per_step", _positive(float)),
+        batch_sizes=_mapping(_BATCH.value, "batch_size", _count, _COUNT),
+        parameters=_mapping(_PARAMETERS.value, "parameters", _count, _COUNT),
+        flops_per_step=_mapping(_FLOPS.value, "flops_per_step", exact_cost, _COST),
     )
 
 
 def columns() -> dict[str, str]:
-    found = _mapping(_COLUMNS.value, "columns", str, "=")
+    found = _mapping(_COLUMNS.value, "columns", str, "COLUMN", "=")
     for name in found:
         if name not in SYNONYMS:
             raise UsageError(
@@ -136,20 +137,16 @@ def _metric(name: str) -> AnyMetric:
     return NamedMetric(name, direction)
 
 
-def _positive(kind: Callable[[str], N]) -> Callable[[str], N]:
-    """A number above 0 and finite; ValueError for anything else."""
-
-    def read(text: str) -> N:
-        value = kind(text)
-        if not 0 < value < math.inf:
-            raise ValueError(text)
-        return value
-
-    return read
+def _count(text: str) -> int:
+    """A whole number above 0 that a float can hold; ValueError for anything else."""
+    value = int(text)
+    if not 0 < value <= MOST_COUNTED:
+        raise ValueError(text)
+    return value
 
 
 def _mapping(
-    texts: Sequence[str], flag: str, kind: Callable[[str], T], stop: str = ":"
+    texts: Sequence[str], flag: str, kind: Callable[[str], T], wanted: str, stop: str = ":"
 ) -> dict[str, T]:
     found = {}
     for part in texts:
@@ -159,7 +156,6 @@ def _mapping(
         except ValueError:
             given = ""
         if not given or not name:
-            wanted = "COLUMN" if stop == "=" else "VALUE, a number above 0"
             raise UsageError(
                 f"{flag} has {part!r}; it must be NAME{stop}{wanted}; several with commas between"
             )

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from lab.specs import CohortSpec, ImportedSpec, NamedMetric
 from lab.words import Factor, Metric, Outcome
 
 AnyMetric = Metric | NamedMetric
+Precision = type[np.float16] | type[np.float32] | type[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Curves:
     """Learning curves in long form, a row for each evaluation a member lived to see.
 
     Rows are sorted by member, then evaluation. `evaluation` counts from 1; its step is the spec's
-    `grid[evaluation - 1]`. A member that ended early has no rows past its end.
+    `grid[evaluation - 1]`. A member that ended early has no rows past its end. Metrics are numbers
+    of `precision`, held as doubles: float32 where the lab measured them.
     """
 
     member: npt.NDArray[np.int64]
     evaluation: npt.NDArray[np.int64]
     metrics: dict[AnyMetric, npt.NDArray[np.float64]]
+    precision: Precision = np.float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +40,13 @@ class CohortRecords:
     evaluation. `outcome[i]` speaks of the hardest threshold. `planned` members were to be counted.
     `seed_ids` are the levels of what chance entered by [N]: members with one id had the same;
     without them every member had its own. Of cohorts trained elsewhere size and cost may be
-    unknown, as are the seconds of a step where they were not measured.
+    unknown, as are the seconds of a step where they were not measured; a cost that somebody wrote
+    is a Fraction, as exact as it was written (`lab.records.costs.exact_cost`).
     """
 
     spec: CohortSpec | ImportedSpec
     parameters: int | None
-    flops_per_step: float | None
+    flops_per_step: float | Fraction | None
     planned: int
     member: npt.NDArray[np.int64]
     seed_ids: Mapping[Factor, npt.NDArray[np.int64]]
@@ -69,7 +74,8 @@ class CohortRecords:
         """The same cohort as if only `planned` members were, of whom these have ended."""
         member = self.member[kept_N]
         kept_R = np.isin(self.curves.member, member)
-        curves = Curves(
+        curves = dataclasses.replace(
+            self.curves,
             member=self.curves.member[kept_R],
             evaluation=self.curves.evaluation[kept_R],
             metrics={one: values[kept_R] for one, values in self.curves.metrics.items()},

@@ -1,9 +1,49 @@
-"""What training costs beyond its steps, as it was measured where it ran."""
+"""What training costs: a step's cost as the number that was written, and seconds as measured."""
 
 import dataclasses
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Self
 
 from lab.errors import UsageError
+
+LEAST, MOST = Decimal("1e-30"), Decimal("1e30")
+"""Between these a step's cost must lie: far beyond any computer's, and two of them still have a
+common grid of a few hundred bits."""
+DIGITS = 40
+COST_RULE = f"a number above 0 ({LEAST:.0e} to {MOST:.0e}, at most {DIGITS} digits)"
+
+
+def exact_cost(number: str | float | Fraction) -> Fraction:
+    """A step's cost in whatever unit, exactly: 0.1 is a tenth, as it was written.
+
+    Args:
+        number: a decimal as text, or a float, which stands for the shortest decimal that reads as
+            it: the nearest binary fraction to 0.1 is not a third of that to 0.3, so that costs of
+            1:3 would break every tie. A Fraction is taken as it is.
+
+    Returns:
+        The same number.
+
+    Raises:
+        UsageError: for what is no finite number from LEAST to MOST, or has more than DIGITS digits.
+    """
+    if isinstance(number, Fraction):
+        return number
+    text = number.strip() if isinstance(number, str) else repr(float(number))
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("nan")
+    # Compared as a decimal: the whole number that 1e999999999 stands for fills the memory.
+    if not (
+        value.is_finite() and LEAST <= value <= MOST and len(value.as_tuple().digits) <= DIGITS
+    ):
+        raise UsageError(
+            f"a step costs {text[:DIGITS]}; it must be {COST_RULE}: choose another unit, the same "
+            "for all cohorts"
+        )
+    return Fraction(value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

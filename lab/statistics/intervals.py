@@ -60,12 +60,6 @@ class OrderCertain(Interval):
             upper=self.highest + ratio * (self.upper - self.highest),
         )
 
-    def turns(self, *values: float) -> list[float]:
-        """The ratios between 0 and 1 at which an end of what is `shrunk` meets one of `values`."""
-        parts = (self.lowest, self.lower - self.lowest), (self.highest, self.upper - self.highest)
-        met = [(value - end) / part for end, part in parts if part for value in values]
-        return [ratio for ratio in met if 0 < ratio < 1]
-
 
 def normal_quantile(level: float) -> float:
     """The z that a two-sided interval of this level reaches to."""

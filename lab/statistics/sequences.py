@@ -45,18 +45,28 @@ def win_bounds(placed: Placement, level: float) -> tuple[Floats, Floats]:
 
 
 def difference(first: tuple[int, int], second: tuple[int, int], level: float) -> Interval:
-    """Of p1 - p2, each cohort as (successes, trials); binomial variances with one of each added."""
+    """Of p1 - p2, each cohort as (successes, trials); all of it below FEWEST."""
     estimate = first[0] / max(first[1], 1) - second[0] / max(second[1], 1)
-    fewest = min(first[1], second[1])
-    if fewest < FEWEST:
+    if min(first[1], second[1]) < FEWEST:
         return Interval(estimate, -1.0, 1.0, level)
-    shrunk = [(successes + 1) / (trials + 2) for successes, trials in (first, second)]
+    width = float(difference_reach(first, second, level))
+    return Interval(estimate, max(estimate - width, -1.0), min(estimate + width, 1.0), level)
+
+
+def difference_reach(
+    first: tuple[npt.ArrayLike, npt.ArrayLike],
+    second: tuple[npt.ArrayLike, npt.ArrayLike],
+    level: float,
+) -> Floats:
+    """Half-width for p1 - p2, elementwise; binomial variances with one of each added."""
+    cohorts = [tuple(np.asarray(one, np.float64) for one in each) for each in (first, second)]
+    fewest = np.minimum(cohorts[0][1], cohorts[1][1])
+    shares = [(successes + 1) / (trials + 2) for successes, trials in cohorts]
     variance = sum(
         share * (1 - share) * fewest / trials
-        for share, (_, trials) in zip(shrunk, (first, second), strict=True)
+        for share, (_, trials) in zip(shares, cohorts, strict=True)
     )
-    width = float(reach(fewest, variance, level))
-    return Interval(estimate, max(estimate - width, -1.0), min(estimate + width, 1.0), level)
+    return reach(fewest, variance, level)
 
 
 def paired_difference(differences: Floats, level: float) -> Interval:

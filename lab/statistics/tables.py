@@ -123,12 +123,17 @@ def overlapping_share(first: ClockTimes, second: ClockTimes, horizon: Fraction) 
         return 0.0
     ratio = first.cost / second.cost
     positions, others = [0, *first.positions.tolist()], second.positions
+    # Costs may lie so far apart that an evaluation of the one is beyond what 64 bits hold in steps
+    # of the other; beyond its last evaluation it makes no difference how far.
+    beyond = int(others[-1]) + 1
     cells, members = np.unique(ends[0], return_counts=True)
     overlaps = 0
     for cell, count in zip(cells.tolist(), members.tolist(), strict=True):
         # Those that end by the cell's beginning lie before it, those that begin at its end after.
-        before = np.searchsorted(others, math.floor(positions[cell - 1] * ratio), side="right")
-        begun = np.searchsorted(others, math.ceil(positions[cell] * ratio), side="left") + 1
+        before = np.searchsorted(
+            others, min(math.floor(positions[cell - 1] * ratio), beyond), "right"
+        )
+        begun = np.searchsorted(others, min(math.ceil(positions[cell] * ratio), beyond), "left") + 1
         low, high = np.searchsorted(ends[1], [before, begun], side="right")
         overlaps += count * int(high - low)
     return overlaps / pairs

@@ -3,10 +3,12 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from lab.costs import step_cost
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
+from lab.records.costs import exact_cost
 from lab.specs import CohortSpec, CosineSchedule
 from lab.training.member import make_member
 from lab.training.problem import make_problem
@@ -36,19 +38,18 @@ def equal_budgets(
     )
 
 
-def _flops_per_step(cohort: CohortSpec, data: DataArrays) -> float:
+def _flops_per_step(cohort: CohortSpec, data: DataArrays) -> Fraction:
     """As the plan will count them; trained weights cost what drawn ones do."""
     if cohort.initial.source is not None:
         drawn = dataclasses.replace(cohort.initial, source=None, use=Use.PRETRAINED, fresh=())
         cohort = dataclasses.replace(cohort, initial=drawn)
     member = make_member(cohort, make_problem(cohort.data, data))
-    return step_cost(member, data.train, cohort.batch_size).flops
+    return exact_cost(step_cost(member, data.train, cohort.batch_size).flops)
 
 
-def _followed(cohort: CohortSpec, steps: float) -> CohortSpec:
+def _followed(cohort: CohortSpec, steps: Fraction) -> CohortSpec:
     """For so many steps, up to the next evaluation."""
-    # What is whole but for rounding must not go on to the evaluation after.
-    budget = math.ceil(steps / cohort.eval_every - 1e-9) * cohort.eval_every
+    budget = math.ceil(steps / cohort.eval_every) * cohort.eval_every
     schedule = cohort.recipe.schedule
     if isinstance(schedule, CosineSchedule) and schedule.decay_steps < budget:
         raise UsageError(

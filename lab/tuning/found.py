@@ -157,7 +157,8 @@ def _cohort(
     steps = sum(one.member_steps for one in rounds)
     (rate,) = spec.values(Hyperparameter.LEARNING_RATE)
     beside = [one.hyperparameter for one in tuned.search.also]
-    flops = steps * records.flops_per_step
+    per_step = float(records.flops_per_step)
+    flops = steps * per_step
     mean = _mean_steps(records)
     found_here = tuned.source in (None, spec.name)
     return CohortTuning(
@@ -176,7 +177,7 @@ def _cohort(
         member_steps=steps,
         flops=flops,
         converges_in=mean,
-        total_flops=None if mean is None else flops + mean * records.flops_per_step,
+        total_flops=None if mean is None else flops + mean * per_step,
         common_curves=tuple(CommonCurve(one, _curve(rounds[0], one)) for one in horizons)
         if found_here
         else (),

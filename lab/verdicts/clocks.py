@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from lab.records.cohort import CohortRecords
+from lab.records.costs import exact_cost
 from lab.specs import AnyCohortSpec, ImportedSpec
 from lab.statistics import follow_up
 from lab.statistics.times import ClockTimes, Times
@@ -73,7 +74,9 @@ def is_known(records: CohortRecords, clock: Clock) -> bool:
 def cost_per_step(records: CohortRecords, clock: Clock) -> Fraction:
     """What a training step costs on a clock, exactly; ValueError where nobody knows.
 
-    FLOPs are those of training steps; evaluations are no part of convergence and cost nothing.
+    The costs of two cohorts are multiples of each other if the numbers that were given are
+    (`exact_cost`, whose UsageError is for what no step can cost). FLOPs are those of training
+    steps; evaluations are no part of convergence and cost nothing.
     """
     match clock:
         case Clock.STEPS:
@@ -81,8 +84,8 @@ def cost_per_step(records: CohortRecords, clock: Clock) -> Fraction:
         case Clock.EXAMPLES if records.spec.batch_size is not None:
             return Fraction(records.spec.batch_size)
         case Clock.FLOPS if records.flops_per_step is not None:
-            return Fraction(records.flops_per_step)
+            return exact_cost(records.flops_per_step)
         case Clock.SECONDS if records.solo_seconds is not None:
-            return Fraction(records.solo_seconds.estimate)
+            return exact_cost(records.solo_seconds.estimate)
         case _:
             raise ValueError(f"cohort {records.spec.name!r} has no known cost in {clock.label}")

@@ -4,6 +4,7 @@ The rules are rows 1 to 8 of STATISTICS, section 3; the first that matches decid
 """
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -16,10 +17,11 @@ from lab.statistics.times import ClockTimes
 from lab.verdicts import follow_up
 from lab.verdicts.evidence import Evidence, Levels, evidence, times_of_landmarks
 from lab.verdicts.follow_up import FollowUp
+from lab.verdicts.forecast import Forecast
 from lab.verdicts.landmarks import Landmark
 from lab.verdicts.meeting import Meeting
 from lab.verdicts.reading import DIRECTED
-from lab.verdicts.sample_size import Need
+from lab.verdicts.sample_size import MoreMembers, Need, members_needed
 from lab.verdicts.words import Modifier, Verdict
 
 TIED_SHARE = 0.95
@@ -34,8 +36,8 @@ class Decision:
 
     `reached` counts members that surely reached by the horizon; `win_probability` is P(smaller
     first) + P(tie)/2; `rmst_ratio` is the smaller's restricted mean over the larger's, as are the
-    speed-ups: above 1 the smaller is slower. `more_members` (for each cohort) is what an undecided
-    verdict is estimated to need to settle `more_for`; None where a number cannot be given.
+    speed-ups: above 1 the smaller is slower. `more_members` is what an undecided verdict is
+    estimated to need to settle `more_for`; None where a number cannot be given.
     `log_e_value` is the evidence against equal distributions where one stopped, if members were
     added in turn: what may be combined with other contrasts' (e-BH). `sparse`: too few members, or
     too few that differ, for normal theory; the interval of `rmst_ratio` is then the horizon's.
@@ -56,7 +58,7 @@ class Decision:
     speed_ups: tuple[SpeedUp, ...]
     landmarks: tuple[Landmark, ...]
     logrank_p_value: float
-    more_members: int | None
+    more_members: MoreMembers | None
     more_for: str | None
     log_e_value: float | None
     sparse: bool
@@ -70,9 +72,16 @@ def decide(meeting: Meeting, margins: Margins, generator: np.random.Generator) -
 
 
 def conclude(
-    meeting: Meeting, found: Evidence, margins: Margins, quantile_level: float | None = None
+    meeting: Meeting,
+    found: Evidence,
+    margins: Margins,
+    quantile_level: float | None = None,
+    looks: Sequence[int] = (),
 ) -> Decision:
-    """The verdict that the evidence has; quantiles are told at the margins' level by default."""
+    """The verdict that the evidence has; quantiles are told at the margins' level by default.
+
+    `looks` are the numbers of members that a verdict is sought at, where they are added in turn.
+    """
     horizon, reading = meeting.horizon, found.reading
     verdict = before_reading(meeting) or reading.verdict(margins)
     grid_limited = verdict is Verdict.UNDECIDED and (
@@ -80,8 +89,11 @@ def conclude(
         or (found.rounded is not None and found.rounded.verdict(margins) is not Verdict.UNDECIDED)
     )
     need = Need(None, "a finer evaluation grid" if grid_limited else None)
-    if verdict is Verdict.UNDECIDED and not grid_limited:
-        need = reading.need(meeting.members, margins)
+    # What more runs that may be stopped too would settle nobody can tell.
+    if verdict is Verdict.UNDECIDED and not grid_limited and meeting.whole:
+        in_sequence = found.log_e_value is not None
+        forecast = Forecast(meeting, reading, found.landmarks, in_sequence)
+        need = members_needed(forecast, margins, looks)
     level = 1 - margins.alpha_win if quantile_level is None else quantile_level
     sides = meeting.smaller.clock, meeting.larger.clock
     at_quantiles = [_quantiles(side, horizon, level) for side in sides]

@@ -153,6 +153,7 @@ def summarise(records: CohortRecords) -> CohortSummary:
     """The cohort's row of the verdict, at its hardest target."""
     count = {outcome: records.outcome.count(outcome) for outcome in Outcome}
     steps, solo = clock_times(records, Clock.STEPS), records.solo_seconds
+    flops = records.flops_per_step
     median = quantile_time(steps.times, 0.5, 0.95).on(steps, steps.budget)
     return CohortSummary(
         name=records.spec.name,
@@ -163,7 +164,7 @@ def summarise(records: CohortRecords) -> CohortSummary:
         exhausted=count[Outcome.EXHAUSTED],
         stopped=count[Outcome.STOPPED],
         median_steps=median.estimate,
-        flops_per_step=records.flops_per_step,
+        flops_per_step=None if flops is None else float(flops),
         solo_seconds_per_step=None if solo is None else solo.estimate,
         solo_seconds=solo,
     )

@@ -7,6 +7,7 @@ from lab.specs import TargetSpec
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
+from lab.verdicts.sample_size import MoreMembers
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Rule
 
@@ -134,12 +135,25 @@ def _undecided(finding: Finding) -> str:
         return f"{text}; to settle it takes evaluations closer together rather than more members"
     if decision.more_members is None:
         return f"{text}; how many members would settle it cannot be told from these"
+    return (
+        f"{text}; {_more(decision.more_members, decision)} would settle {decision.more_for}, if "
+        "the estimate holds"
+    )
+
+
+def _more(needed: MoreMembers, decision: Decision) -> str:
+    """`about 40 more members of each net`, or of that which has fewer."""
     # More members of the same orders would say no more of other orders.
     orders = ", in new data orders," if Modifier.BY_DATA_ORDER in decision.modifiers else ""
-    return (
-        f"{text}; about {decision.more_members:,} more members of each net{orders} would settle "
-        f"{decision.more_for}, if the estimate holds"
-    )
+    nets = {"smaller": needed.smaller, "larger": needed.larger}
+    if needed.smaller == needed.larger:
+        nets = {"each": needed.smaller}
+    counts = [
+        f"{count:,} more members of {'each net' if net == 'each' else f'the {net} net'}"
+        for net, count in nets.items()
+        if count
+    ]
+    return f"{'at least' if needed.at_least else 'about'} {' and '.join(counts)}{orders}"
 
 
 def _not_reached(finding: Finding) -> str:

@@ -7,16 +7,9 @@ import dataclasses
 
 from lab.specs import Margins
 from lab.statistics.intervals import OrderCertain
-from lab.verdicts.sample_size import Need, members_needed
 from lab.verdicts.words import Verdict
 
 DIRECTED = (Verdict.SMALLER_FASTER, Verdict.LARGER_FASTER)
-_SETTLED = {
-    Verdict.SMALLER_FASTER: "a direction",
-    Verdict.LARGER_FASTER: "a direction",
-    Verdict.CROSSING: "that the lead changes",
-    Verdict.EQUIVALENT: "equivalence",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,34 +38,13 @@ class Reading:
             return Verdict.EQUIVALENT
         return Verdict.UNDECIDED
 
-    def need(self, members: int, margins: Margins) -> Need:
-        """What row 8 lacks; `members` of the smaller cohort so far."""
-        delta, bound = margins.delta, margins.delta_incidence
-        turns = self.win.turns(0.5 - delta, 0.5, 0.5 + delta)
-        turns += [turn for each in self.differences for turn in each.turns(-bound, 0, bound)]
-        return members_needed(members, turns, lambda ratio: self._settled(ratio, margins))
-
     def grid_bound(self, margins: Margins) -> bool:
         """Whether the grids hide who is first from any number of members, so row 8 is for good."""
         straddling = self.win.lowest < 0.5 < self.win.highest
-        return straddling and self._shrunk(0.0).verdict(margins) is Verdict.UNDECIDED
+        return straddling and self.shrunk(0.0).verdict(margins) is Verdict.UNDECIDED
 
-    def _settled(self, ratio: float, margins: Margins) -> str | None:
-        """What is settled with sampling parts so much shorter.
-
-        A direction only where four times those members leave it: no landmark soon forbids it.
-        Of sparse data only a direction: there the exact test follows the interval, while data that
-        stay sparse, which nobody can know, bar every other verdict.
-        """
-        verdict = self._shrunk(ratio).verdict(margins)
-        if verdict in DIRECTED:
-            settled = verdict is self._shrunk(ratio / 2).verdict(margins)
-        else:
-            settled = not self.sparse
-        return _SETTLED.get(verdict) if settled else None
-
-    def _shrunk(self, ratio: float) -> "Reading":
-        """With sampling parts `ratio` times as long: at 0 as from members without number."""
+    def shrunk(self, ratio: float) -> "Reading":
+        """The same with sampling parts `ratio` times as long: none at 0, as of all members ever."""
         return dataclasses.replace(
             self,
             win=self.win.shrunk(ratio),

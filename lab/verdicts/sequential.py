@@ -69,10 +69,10 @@ def decide_in_turn(
     level = 1 - margins.alpha_win / len(spec.looks)
     if not spec.planned:
         found = _in_sequence(looks, margins)
-        return _told(conclude(latest, found, margins, level), Modifier.SEQUENTIAL)
+        return _told(conclude(latest, found, margins, level, spec.looks), Modifier.SEQUENTIAL)
     levels = _levels_at(spec, len(looks) - 1, margins, len(times_of_landmarks(latest)))
     found = _repeated(evidence(latest, levels, generator), spec, len(looks) - 1)
-    return _told(conclude(latest, found, margins, level), Modifier.PLANNED_LOOKS)
+    return _told(conclude(latest, found, margins, level, spec.looks), Modifier.PLANNED_LOOKS)
 
 
 def is_clear(decision: Decision) -> bool:

@@ -7,6 +7,7 @@ from calibration import (
     luck,
     means,
     planning,
+    promises,
     sequential,
     trainers,
     verdicts,
@@ -22,6 +23,7 @@ PROGRAMME: tuple[Cell, ...] = (
     *verdicts.cells(),
     *means.cells(),
     *planning.cells(),
+    *promises.cells(),
     *luck.cells(),
     *follow_up.cells(),
 )

@@ -1,15 +1,24 @@
 """scripts/compare as a user calls it: files of many kinds in, a verdict or one line out."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+
+from lab.records.imported.detection import first_hits
+from lab.specs import Margins, TargetSpec
+from lab.statistics.tables import tabulate
+from lab.statistics.times import ClockTimes, Times, common_horizon
+from lab.statistics.win import certain_win
+from lab.words import Metric
 
 EVERY, EVALUATIONS, RUNS = 20, 30, 24
 ASK = ("--metric=accuracy", "--target=0.8", "--smaller=small")
@@ -169,14 +178,28 @@ def test_diverged_run_counts_as_never(tmp_path):
     assert contrast(tmp_path)["members"] == RUNS
 
 
+def in_flops_of(small, large):
+    """The win probability's interval of CURVES where a step costs so much, a whole number."""
+    target = TargetSpec(Metric.ACCURACY, (0.8,))
+    steps = np.arange(1, EVALUATIONS) * EVERY
+    sides = []
+    for name, cost in (("small", small), ("large", large)):
+        hit, reached = first_hits(CURVES[name], target)
+        times = Times(hit[:, 0], reached[:, 0], EVALUATIONS - 1)
+        sides.append(ClockTimes(times, steps, Fraction(cost)))
+    found = certain_win(tabulate(*sides, common_horizon(*sides)), 1 - Margins().alpha_win)
+    return dataclasses.asdict(found)
+
+
 def test_sizes_and_costs_open_more_clocks(tmp_path):
-    costs = ("--flops_per_step=small:1e6,large:4e6", "--batch_size=small:8,large:8")
+    costs = ("--flops_per_step=small:0.1,large:0.3", "--batch_size=small:8,large:8")
     sizes = "--parameters=small:100,large:400"
     done = compare(tmp_path, write(tmp_path), *ASK[:2], *costs, sizes)
     assert done.returncode == 0, done.stderr
     clocks = {one["clock"]: one for one in verdict(tmp_path)["contrasts"]}
     assert set(clocks) == {"steps", "examples", "flops"}
-    assert clocks["flops"]["verdict"] == "smaller faster"
+    assert clocks["flops"]["horizon"] == 0.1 * EVERY * (EVALUATIONS - 1)
+    assert clocks["flops"]["win_probability"] == in_flops_of(1, 3)
     assert {one["parameters"] for one in verdict(tmp_path)["cohorts"]} == {100, 400}
 
 
@@ -250,6 +273,8 @@ def test_malformed_row_is_named(tmp_path, changes, words):
         (("curves.csv", *ASK, "--parameters=small"), "must be NAME:VALUE"),
         (("curves.csv", *ASK, "--budget=10"), "has no evaluation that counts"),
         (("curves.csv", *ASK, "--flops_per_step=small:0,large:9"), "a number above 0"),
+        (("curves.csv", *ASK, "--flops_per_step=small:1e-300,large:1e300"), "(1e-30 to 1e+30,"),
+        (("curves.csv", *ASK, "--batch_size=small:9,large:" + 400 * "9"), "at most 1e+15"),
         (("curves.csv", *ASK, "--flops_per_step=small:3,larg:9"), "flops_per_step names 'larg'"),
         (("curves.csv", *ASK, "--columns=metric=acc"), "it can name cohort, run, step"),
         (("semicolons.csv", *ASK), "separated by commas"),

@@ -54,15 +54,16 @@ def test_promised_members_settle_and_others_are_not_promised(block):
         if found.verdict is not Verdict.UNDECIDED:
             continue
         if found.more_members is not None:
-            wanted = 1 + found.more_members / members
+            wanted = 1 + found.more_members.smaller / members
             if wanted > 400:
                 continue
             promised += 1
             copies = [math.ceil(wanted * share) for share in (1, 1.25, 1.6)]
             later = [decided(evaluations, costs, many).verdict for many in copies]
             assert set(later) != {Verdict.UNDECIDED}, (seed, wanted)
-            half = decided(evaluations, costs, max(int(wanted / 2), 1))
-            near.append(half.verdict is Verdict.UNDECIDED)
+            third = decided(evaluations, costs, max(int(wanted / 3), 1))
+            # Copies turn into a crossing what noise of both signs there is at landmarks.
+            near.append(third.verdict in (Verdict.UNDECIDED, Verdict.CROSSING))
         elif Modifier.GRID_LIMITED in found.modifiers:
             chance = found.win_probability
             if chance.lowest < 0.5 < chance.highest and chance.lowest <= 0.425:
@@ -70,7 +71,8 @@ def test_promised_members_settle_and_others_are_not_promised(block):
                 later = decided(evaluations, costs, 300).verdict
                 assert later in (Verdict.UNDECIDED, Verdict.CROSSING), seed
                 hidden += later is Verdict.UNDECIDED
-    # Half the promised number rarely does: a verdict on the way may be passed, so not never.
+    # A third of the promised number rarely does: estimates that hold to the digit need less than
+    # those that move, and another verdict on the way may be passed.
     assert promised >= 5
-    assert np.mean(near) >= 0.7
+    assert np.mean(near) >= 0.9
     assert block == 0 or hidden > 0

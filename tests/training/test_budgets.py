@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from toys import DIGITS, easy_images, mlp_cohort
 
+from lab.costs import StepCost
 from lab.errors import UsageError
 from lab.specs import (
     ConstantSchedule,
@@ -49,6 +50,21 @@ def test_each_is_followed_as_far_as_the_costliest_and_less_than_an_evaluation_fu
     total = spent(cohorts)
     once = total["small"] * small.eval_every / small.budget_steps
     assert total["large"] <= total["small"] < total["large"] + once
+
+
+@pytest.mark.parametrize(
+    ("costs", "evaluations"),
+    # A tenth of what three tenths cost: whole, and no rounding may say otherwise. And what is more
+    # than whole by one part in 10^11, which no rounding may take away.
+    [((0.1, 0.3), 9), ((1e10, 3e10 + 1), 10)],
+)
+def test_costs_are_compared_exactly(monkeypatch, costs, evaluations) -> None:
+    found = iter(costs)
+    monkeypatch.setattr("lab.training.budgets.step_cost", lambda *_: StepCost(next(found), 1.0, 1))
+    one = [dataclasses.replace(each, budget_steps=3 * each.eval_every) for each in (SMALL, LARGE)]
+    small, large = equal_budgets(one, DATA, Clock.FLOPS)
+    assert large == one[1]
+    assert small.budget_steps == evaluations * SMALL.eval_every
 
 
 def test_on_steps_nothing_changes_and_equal_nets_keep_equal_budgets() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ class Made:
 
     hits: Hits
     parameters: int = 2903
-    flops_per_step: float = 1e6
+    flops_per_step: float | Fraction = 1e6
     diverged: int = 0
     missing: int = 0
     learning_rate: float = 0.003

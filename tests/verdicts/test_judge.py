@@ -1,9 +1,11 @@
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from lab.errors import UsageError
 from lab.specs import Comparison, ContrastSpec, InitialSpec, SearchSpec, TunedSpec, UNetSpec
 from lab.verdicts.judge import judge
 from lab.verdicts.words import Modifier, Verdict
@@ -48,6 +50,36 @@ def test_examples_repeat_steps_and_say_so(judged, made):
     assert Modifier.SAME_AS_STEPS not in steps.decision.modifiers
     assert "not a second confirmation" in examples.sentence
     assert steps.decision.win_probability == examples.decision.win_probability
+
+
+@pytest.mark.parametrize("clock", [Clock.FLOPS, Clock.SECONDS])
+def test_costs_written_as_decimals_tie_where_they_should(judged, made, clock):
+    """Three steps of 0.1 are one of 0.3, though the floats nearest to them are not 1:3."""
+    hits, thirds = [3 * one for one in range(2, 22)], list(range(2, 22))
+    found = []
+    for costs in ((0.1, 0.3), (Fraction(1, 10), Fraction(3, 10)), (1.0, 3.0)):
+        if clock is Clock.FLOPS:
+            pair = [{"flops_per_step": one} for one in costs]
+        else:
+            pair = [{"step": (float(one),) * 3} for one in costs]
+        verdict = judged(small=made(hits, **pair[0]), large=made(thirds, **pair[1]))
+        found.append(only(verdict, clock).decision)
+    assert {one.win_probability for one in found} == {found[-1].win_probability}
+    # Each meets its like at one moment: a tie, and else as many earlier as later.
+    assert found[0].win_probability.estimate == 0.5
+    assert found[0].horizon == pytest.approx(found[-1].horizon / 10)
+
+
+def test_cost_that_no_step_can_have_ends_in_a_line(judged, made):
+    with pytest.raises(UsageError, match="a step costs 1e-300"):
+        judged(small=made(FAST, flops_per_step=1e-300), large=made(SLOW))
+
+
+def test_costs_as_far_apart_as_they_may_be_are_judged(judged, made):
+    verdict = judged(small=made(SLOW, flops_per_step=1e-30), large=made(FAST, flops_per_step=1e30))
+    assert only(verdict, Clock.FLOPS).decision.verdict is Verdict.SMALLER_FASTER
+    verdict = judged(small=made(FAST, flops_per_step=1e30), large=made(SLOW, flops_per_step=1e-30))
+    assert only(verdict, Clock.FLOPS).decision.verdict is Verdict.LARGER_FASTER
 
 
 def test_costlier_steps_can_turn_the_verdict_in_flops(judged, made):

@@ -358,5 +358,5 @@ def test_more_members_of_orders_must_have_new_ones():
     comparison = Comparison("?", (STEPS.contrast,), (Clock.STEPS,))
     (*_, found) = judge(comparison, dict(zip(("small", "large"), pair, strict=True))).contrasts
     assert found.decision.verdict is Verdict.UNDECIDED
-    assert found.decision.more_members > 0
+    assert found.decision.more_members.smaller > 0
     assert "more members of each net, in new data orders, would settle" in found.sentence

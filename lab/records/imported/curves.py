@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lab.errors import UsageError
-from lab.records.cohort import CohortRecords, Curves
+from lab.records.cohort import CohortRecords, Curves, Precision
 from lab.records.imported.detection import first_hits
 from lab.records.imported.reading import Rows
 from lab.specs import ImportedSpec, TargetSpec
@@ -55,12 +56,15 @@ class Rules:
     budget: int | None
     batch_sizes: Mapping[str, int]
     parameters: Mapping[str, int]
-    flops_per_step: Mapping[str, float]
+    flops_per_step: Mapping[str, Fraction]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Runs:
-    """One cohort: runs in alphabetical order, and their rows sorted by run, then step."""
+    """One cohort: runs in alphabetical order, and their rows sorted by run, then step.
+
+    Values are numbers of `precision`: where files hold them in several, of the coarsest.
+    """
 
     cohort: str
     source: str
@@ -68,6 +72,7 @@ class _Runs:
     run: Integers
     step: Integers
     value: npt.NDArray[np.float64]
+    precision: Precision
 
 
 def cohorts(files: Sequence[Rows], rules: Rules) -> tuple[dict[str, CohortRecords], list[str]]:
@@ -88,7 +93,8 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
     grid, runs = _gridded(runs, rules.grid, notes)
     values_NxE, ended_N = _matrix(runs, grid)
     grid, values_NxE, ended_N, short_N = _followed(runs, rules, grid, values_NxE, ended_N, notes)
-    hit_NxK, reached_NxK = first_hits(values_NxE, rules.target)
+    hit_NxK, reached_NxK = first_hits(values_NxE, rules.target, runs.precision)
+    _note_near_misses(runs, hit_NxK, first_hits(values_NxE, rules.target, np.float32)[0], notes)
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
     gone_N = broken_N | (short_N if rules.short is Short.NEVER else np.zeros_like(short_N))
     outcome = tuple(map(_outcome, reached_NxK[:, -1].tolist(), gone_N.tolist(), short_N.tolist()))
@@ -114,7 +120,9 @@ def _records(runs: _Runs, files: Sequence[Rows], rules: Rules, notes: list[str])
         hit=hit_NxK,
         reached=reached_NxK,
         ended=ended_N,
-        curves=Curves(member, evaluation + 1, {rules.target.metric: values_NxE[lived]}),
+        curves=Curves(
+            member, evaluation + 1, {rules.target.metric: values_NxE[lived]}, runs.precision
+        ),
     )
 
 
@@ -124,6 +132,20 @@ def _outcome(reached: bool, gone: bool, short: bool) -> Outcome:
     if gone:
         return Outcome.DIVERGED
     return Outcome.STOPPED if short else Outcome.EXHAUSTED
+
+
+def _note_near_misses(
+    runs: _Runs, hit_NxK: Integers, single_NxK: Integers, notes: list[str]
+) -> None:
+    """Doubles that would meet the target sooner as float32 may have been float32 once."""
+    sooner_NxK = (single_NxK > 0) & ((hit_NxK == 0) | (single_NxK < hit_NxK))
+    count = int(sooner_NxK.any(axis=1).sum())
+    if runs.precision is np.float64 and count:
+        notes.append(
+            f"{runs.cohort}: {count} runs miss the target somewhere by less than float32 tells "
+            "apart: if their values were float32 once, in which 0.7 is 0.699999988, give them as a "
+            "float32 column of a Parquet file, or pass a --target just short of this one"
+        )
 
 
 def _runs(files: Sequence[Rows], cohort: str) -> _Runs:
@@ -163,7 +185,11 @@ def _runs(files: Sequence[Rows], cohort: str) -> _Runs:
         keep[twice + 1] = False
         run, step, value = run[keep], step[keep], value[keep]
     sources = ", ".join(str(rows.file) for rows, mask in parts if mask.any())
-    return _Runs(cohort, sources, tuple(sorted(labels)), run, step, value)
+    precision = min(
+        (rows.precision for rows, mask in parts if mask.any()),
+        key=lambda one: np.dtype(one).itemsize,
+    )
+    return _Runs(cohort, sources, tuple(sorted(labels)), run, step, value, precision)
 
 
 def _kept(runs: _Runs, rows: npt.NDArray[np.bool_]) -> _Runs:
@@ -185,7 +211,7 @@ def _without_start(runs: _Runs, target: TargetSpec, notes: list[str]) -> _Runs:
     if not start.any():
         return runs
     single = dataclasses.replace(target, sustain=1, smoothing=1)
-    met = first_hits(runs.value[start][:, None], single)[1][:, -1]
+    met = first_hits(runs.value[start][:, None], single, runs.precision)[1][:, -1]
     if met.any() and target.sustain == 1:
         name = runs.names[runs.run[start][met][0]]
         raise UsageError(
@@ -243,7 +269,7 @@ def _followed(
     notes: list[str],
 ) -> tuple[Integers, npt.NDArray[np.float64], Integers, npt.NDArray[np.bool_]]:
     """The grid to the common budget, and which runs ended before it, unresolved."""
-    reached_N = first_hits(values_NxE, rules.target)[1][:, -1]
+    reached_N = first_hits(values_NxE, rules.target, runs.precision)[1][:, -1]
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
     short_N = (ended_N < len(grid)) & ~reached_N & ~broken_N
     if not short_N.any():

@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from lab.errors import UsageError
+from lab.records.cohort import Precision
 from lab.records.imported import exports
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -20,6 +21,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "run": ("run", "run_id", "run_name", "name", "Run"),
     "step": ("step", "_step", "global_step", "Step"),
 }
+MOST_COUNTED = 10**15
+"""Parameters of a network, or examples of a batch: more than any has, and a float holds it."""
 _DIVERGED = ("nan", "NaN", "NAN", "inf", "Inf", "-inf", "-Inf", "Infinity", "-Infinity")
 _MISSING = ("", "null", "NULL", "None", "NA", "N/A")
 
@@ -37,7 +40,8 @@ class Rows:
     """Evaluations of one file, in its order: vectors of one length, and one text a row [R].
 
     `value` is NaN where the metric was not a finite number, which is how a diverged run shows;
-    rows without any value are left out. `line` counts as a spreadsheet does, the header being 1.
+    rows without any value are left out. They are numbers of `precision`, by the type of a Parquet
+    column; text is read as doubles. `line` counts as a spreadsheet does, the header being 1.
     """
 
     file: Path
@@ -45,6 +49,7 @@ class Rows:
     run: pa.Array
     step: npt.NDArray[np.int64]
     value: npt.NDArray[np.float64]
+    precision: Precision
     line: npt.NDArray[np.int64]
     parameters: npt.NDArray[np.float64] | None
 
@@ -108,6 +113,7 @@ def read_rows(source: Source, metric: str, columns: Mapping[str, str]) -> Rows:
         run=_texts(source, file, table, chosen(names, "run", columns), "run", kept),
         step=steps[kept],
         value=values[kept],
+        precision=_precision(table[column].type),
         line=file.line(np.flatnonzero(kept)),
         parameters=_parameters(file, table, kept),
     )
@@ -166,6 +172,12 @@ def _values(
         odd = pc.is_in(text, pa.array((*_DIVERGED, *_MISSING)))
         values = _numbers(file, pc.if_else(odd, "nan", text), name)
     return np.where(np.isfinite(values), values, np.nan), kept
+
+
+def _precision(kind: pa.DataType) -> Precision:
+    if pa.types.is_float16(kind):
+        return np.float16
+    return np.float32 if pa.types.is_float32(kind) else np.float64
 
 
 def _steps(
@@ -246,12 +258,13 @@ def _parameters(
     if "parameters" not in table.column_names:
         return None
     values, given = _values(file, table["parameters"], "parameters")
-    bad = np.flatnonzero(kept & given & ~((values > 0) & (values == np.floor(values))))
+    counted = (values > 0) & (values <= MOST_COUNTED) & (values == np.floor(values))
+    bad = np.flatnonzero(kept & given & ~counted)
     if len(bad):
         found = table["parameters"][int(bad[0])].as_py()
         raise UsageError(
             f"{file.at(int(bad[0]))}: parameters is {found!r}; it must be a whole number above 0, "
-            "or empty where nobody counted them"
+            f"at most {MOST_COUNTED:.0e}, or empty where nobody counted them"
         )
     return values[kept]
 

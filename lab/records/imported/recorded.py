@@ -65,7 +65,7 @@ def with_target(records: CohortRecords, target: TargetSpec) -> CohortRecords:
     values_NxE = np.full((len(records.member), records.spec.evaluations), np.nan)
     row = np.searchsorted(records.member, records.curves.member)
     values_NxE[row, records.curves.evaluation - 1] = records.curves.metrics[target.metric]
-    hit_NxK, reached_NxK = first_hits(values_NxE, target)
+    hit_NxK, reached_NxK = first_hits(values_NxE, target, records.curves.precision)
     outcome = tuple(
         Outcome.REACHED if reached else before
         for reached, before in zip(reached_NxK[:, -1], records.outcome, strict=True)
