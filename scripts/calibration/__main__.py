@@ -3,6 +3,7 @@
     scripts/calibrate                        # the whole programme
     scripts/calibrate --fraction=0.1         # a tenth of the replicates, as in the tests
     scripts/calibrate --only=type,sequence   # checks whose names hold one of these
+    scripts/calibrate --markdown=docs/calibration.md   # the page's tables, anew
 
 Simulates every cell of the programme from known laws, and prints the figure obtained beside the
 band that it must lie in: the band of the full number of replicates, wider for fewer by three
@@ -16,9 +17,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from absl import app, flags
 
 from calibration.cell import Cell
@@ -30,7 +32,13 @@ _FRACTION = flags.DEFINE_float(
 )
 _ONLY = flags.DEFINE_list("only", [], "Parts of names; by default every cell.")
 _OUT = flags.DEFINE_string("out", "calibration", "Folder of the figures.", allow_override=True)
+_MARKDOWN = flags.DEFINE_string(
+    "markdown", None, "Page whose tables of cells, after its marker line, are written anew."
+)
 _JOBS = flags.DEFINE_integer("jobs", os.cpu_count(), "Cells at once.", lower_bound=1)
+
+
+MARKER = "<!-- From here on scripts/calibrate --markdown writes. -->"
 
 
 def main(_: list[str]) -> int:
@@ -51,12 +59,16 @@ def main(_: list[str]) -> int:
             sample: pool.submit(_figures, indices, _FRACTION.value, folder)
             for sample, indices in _samples(chosen).items()
         }
-        outside = 0
+        outside, found = 0, {}
         for cell in chosen:
             figure, seconds = ahead[cell.sample or cell.name].result()[cell.name]
+            found[cell] = figure
             inside, line = told(cell, figure, _FRACTION.value)
             outside += not inside
             print(f"{line} {seconds:7.1f} s", flush=True)
+    if _MARKDOWN.value is not None:
+        page = Path(_MARKDOWN.value)
+        write_whole(page, with_tables(page.read_text("utf-8"), found, _FRACTION.value))
     minutes = (time.monotonic() - started) / 60
     print(f"{len(chosen)} cells, {outside} outside their bands; {minutes:.1f} minutes")
     return 1 if outside else 0
@@ -78,6 +90,26 @@ def told(cell: Cell, figure: float, fraction: float) -> tuple[bool, str]:
     return inside, (
         f"{mark} {figure:.4f} in [{ends[0]}, {ends[1]}]  R = {used(cell, fraction):6,}  {cell.name}"
     )
+
+
+def with_tables(page: str, figures: Mapping[Cell, float], fraction: float) -> str:
+    """The page with a table of figures and bands for each check, after its marker line."""
+    parts = [page.partition(MARKER)[0] + MARKER]
+    checks = dict.fromkeys(cell.check for cell in figures)
+    for check in checks:
+        parts.append(f"\n## {check[0].upper()}{check[1:]}\n")
+        parts.append("| scenario | figure | from | to | R |\n|---|---:|---:|---:|---:|")
+        for cell, figure in figures.items():
+            if cell.check == check:
+                count = used(cell, fraction)
+                ends = [
+                    "–" if np.isinf(end) else f"{end:.4f}"
+                    for end in cell.band.at(cell.replicates, count)
+                ]
+                parts.append(
+                    f"| {cell.scenario} | {figure:.4f} | {ends[0]} | {ends[1]} | {count:,} |"
+                )
+    return "\n".join(parts) + "\n"
 
 
 def _samples(cells: Sequence[Cell]) -> dict[str, list[int]]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from calibration.__main__ import told, used
+from calibration.__main__ import MARKER, told, used, with_tables
 from calibration.laws import NULL, STEADY, drawn, shifted
 from calibration.programme import PROGRAMME
 
@@ -81,3 +81,11 @@ def test_order_certain_interval_covers_what_rounding_distorts():
         rounded += naive.lower <= 0.5 <= naive.upper
     assert hull / replicates >= 0.95
     assert rounded / replicates < 0.8
+
+
+def test_page_of_figures_is_written_below_its_marker():
+    cells = [one for one in PROGRAMME if one.check == "type I, win probability"][:2]
+    page = with_tables(f"words\n{MARKER}\nold\n", dict.fromkeys(cells, 0.05), 1.0)
+    assert page.startswith(f"words\n{MARKER}\n\n## Type I, win probability\n\n| scenario |")
+    assert page.count(" 0.0500 |") == 2
+    assert "old" not in page
