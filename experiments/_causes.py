@@ -95,12 +95,7 @@ def sized(family: str, sizes: Sequence[int], dial: str = "width", **dials: Any) 
 
 def sizes(flag: str, texts: Sequence[str]) -> list[int]:
     """Two or more as a flag gives them, the smallest first."""
-    try:
-        found = [int(text) for text in texts]
-    except ValueError:
-        raise UsageError(
-            f"{flag} is {','.join(texts)!r}; it must be whole numbers: pass --{flag}=8,32"
-        ) from None
+    found = whole_numbers(flag, texts, "8,32")
     if len(found) < 2:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; a comparison takes two or more: pass --{flag}=8,32"
@@ -110,12 +105,27 @@ def sizes(flag: str, texts: Sequence[str]) -> list[int]:
 
 
 def numbers(flag: str, texts: Sequence[str]) -> list[float]:
-    """Levels as a flag gives them."""
+    """Levels as a flag gives them; UsageError for one that is no number, or given twice."""
     try:
-        return [float(text) for text in texts]
+        found = [float(text) for text in texts]
     except ValueError:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; it must be numbers: pass --{flag}=0,0.1"
+        ) from None
+    if len(set(found)) < len(found):
+        raise UsageError(
+            f"{flag} is {','.join(texts)!r}; each is a level, and may be given once: pass each once"
+        )
+    return found
+
+
+def whole_numbers(flag: str, texts: Sequence[str], example: str = "0,1,2") -> list[int]:
+    """Counts, sizes or classes as a flag gives them."""
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise UsageError(
+            f"{flag} is {','.join(texts)!r}; it must be whole numbers: pass --{flag}={example}"
         ) from None
 
 

@@ -16,6 +16,7 @@ from absl import app, flags, logging
 
 from experiments import _clocks, _data, _initial, _training, _tuning
 from lab.errors import UsageError
+from lab.printable import show_controls
 from lab.records.parts import RecordConflict
 from lab.specs import (
     AnyDataSpec,
@@ -227,6 +228,7 @@ def run_main(main: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # A narrow locale must not end a study.
+    show_controls()
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 

@@ -19,6 +19,7 @@ from absl import flags
 
 from experiments import _causes, _flags
 from lab.causes import Level
+from lab.quantities import exact
 from lab.specs import DataSpec
 from lab.words import Cause
 
@@ -81,10 +82,10 @@ def _problems(plain: DataSpec) -> dict[str, DataSpec]:
 
     problems = {PLAIN: plain}
     for share in _causes.numbers("fractions", _FRACTIONS.value):
-        problems[f"{share:g} of the examples"] = harder(train_fraction=share)
+        problems[f"{exact(share)} of the examples"] = harder(train_fraction=share)
     for share in _causes.numbers("noises", _NOISES.value):
-        problems[f"{share:g} of the labels wrong"] = harder(label_noise=share)
-    for number in map(int, _causes.numbers("numbers_of_classes", _CLASSES.value)):
+        problems[f"{exact(share)} of the labels wrong"] = harder(label_noise=share)
+    for number in _causes.whole_numbers("numbers_of_classes", _CLASSES.value):
         problems[f"{number} classes"] = harder(classes=tuple(range(number)))
     return problems
 

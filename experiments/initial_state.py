@@ -80,10 +80,7 @@ def main() -> None:
     models = _causes.sized("mlp", widths)
     seeds = _flags.seeds(len(widths) * (len(starts) + 1))
     names = [f"width-{width}" for width in widths]
-    before, after = (
-        [int(number) for number in _causes.numbers(flag.name, flag.value)]
-        for flag in (_BEFORE, _AFTER)
-    )
+    before, after = (_causes.whole_numbers(flag.name, flag.value) for flag in (_BEFORE, _AFTER))
     declared = _declared(names, models, seeds, after)
     root = _root(starts, declared)
     trained = root.with_name(f"{root.name}-pretraining")

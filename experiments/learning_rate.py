@@ -20,6 +20,7 @@ from absl import flags
 from experiments import _causes, _flags
 from lab.causes import Level
 from lab.errors import UsageError
+from lab.quantities import exact
 from lab.specs import Setting, Varied
 from lab.words import Cause, Hyperparameter, Tune
 
@@ -66,7 +67,7 @@ def main() -> None:
         for one, seed in zip(declared, seeds[len(widths) :], strict=True)
     )
     levels = [
-        Level(f"{rate:g}", shared, (Setting(Hyperparameter.LEARNING_RATE, rate),), Tune.NONE)
+        Level(exact(rate), shared, (Setting(Hyperparameter.LEARNING_RATE, rate),), Tune.NONE)
         for rate in rates
     ]
     if _causes.tune() is not Tune.NONE:

@@ -22,6 +22,7 @@ from absl import flags
 from experiments import _causes, _flags
 from lab.causes import Level
 from lab.errors import UsageError
+from lab.quantities import exact
 from lab.specs import AdamWSpec, CohortSpec, DataSpec, ModelSpec, Setting, holding
 from lab.words import Cause, Hyperparameter
 
@@ -105,10 +106,12 @@ def _level(
 ) -> Level:
     """Every width on that share of the text, with one setting; the share is `told` by its name."""
     dropout, decay = setting
-    text = f" on {fraction:g} of the text" if told else ""
-    ending = f"dropout-{dropout:g}-decay-{decay:g}" + (f"-text-{fraction:g}" if told else "")
+    text = f" on {exact(fraction)} of the text" if told else ""
+    ending = f"dropout-{exact(dropout)}-decay-{exact(decay)}"
+    if told:
+        ending += f"-text-{exact(fraction)}"
     return Level(
-        f"dropout {dropout:g} with decay {decay:g}{text}",
+        f"dropout {exact(dropout)} with decay {exact(decay)}{text}",
         tuple(
             _cohort(f"width-{width}-{ending}", _part(fraction), setting, model, next(seeds))
             for width, model in models.items()

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require, require_positive, require_printable
 from lab.specs.target import NamedMetric, TargetSpec
 from lab.words import Metric
 
@@ -23,6 +23,7 @@ class ImportedSpec:
     source: str
 
     def __post_init__(self) -> None:
+        require_printable("cohort name", self.name)
         require_positive(self, "members")
         rising = all(before < after for before, after in itertools.pairwise((0, *self.grid)))
         require(
