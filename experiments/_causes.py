@@ -61,10 +61,14 @@ def scale(defaults: Mapping[str, Any], full: Mapping[str, Any]) -> None:
         flags.FLAGS.set_default(name, value)
 
 
-def data_spec(asked: Asked) -> DataSpec:
-    """The set of the flags, for the task that the lab's own sets have, else classification."""
+def data_spec(asked: Asked, draws: bool = False) -> DataSpec:
+    """The set of the flags, for the task that the lab's own sets have, else classification.
+
+    `draws` says that the experiment makes it harder by draws of its own.
+    """
     own = own_set(asked.dataset.value)
-    return _data.data_spec(asked.dataset.value, own.task if own else Task.CLASSIFICATION)
+    task = own.task if own else Task.CLASSIFICATION
+    return _data.data_spec(asked.dataset.value, task, draws=draws)
 
 
 def metric(data: DataSpec) -> Metric:
@@ -140,13 +144,6 @@ def among(flag: str, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     if not texts:
         raise UsageError(f"{flag} is empty; it takes {', '.join(known)}: pass --{flag}={known[0]}")
     return list(texts)
-
-
-def require_unused(names: Sequence[str], reason: str) -> None:
-    """UsageError for a shared flag that the experiment sets itself."""
-    for name in names:
-        if flags.FLAGS[name].present:
-            raise UsageError(f"{name} is given, but {reason}: drop --{name}")
 
 
 def answer(

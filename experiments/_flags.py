@@ -15,6 +15,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from experiments import _clocks, _data, _initial, _training, _tuning
+from experiments._unused import require_unused
 from lab.errors import UsageError
 from lab.printable import show_controls
 from lab.records.parts import RecordConflict
@@ -84,6 +85,10 @@ flags.adopt_module_key_flags(_initial)
 flags.adopt_module_key_flags(_training)
 flags.adopt_module_key_flags(_tuning)
 
+_PARTS = (_clocks, _data, _initial, _training, _tuning)
+SHARED = (__name__, *(module.__name__ for module in _PARTS))
+"""Modules whose flags every experiment takes."""
+
 MOST_MEMBERS = 1024
 """Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""
 
@@ -97,6 +102,10 @@ def members() -> int:
 
 def seeds(count: int) -> tuple[int, ...]:
     """Of `count` cohorts: one for all where they share data orders, else each its own."""
+    if _PAIRS.value and crossed().order is not None:
+        require_unused(
+            ["pairs"], "--cross gives members of all cohorts the same data orders already"
+        )
     apart = cohort_seeds(SEED.value, count)
     return apart[:1] * count if _PAIRS.value or crossed().order is not None else apart
 

@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.quantities import exact
 from lab.specs import DataSpec
@@ -54,11 +55,11 @@ def main() -> None:
             "tune_trials": 13,
         },
     )
-    _causes.require_unused(
+    require_unused(
         ["train_fraction", "label_noise", "classes"], "the experiment turns these dials itself"
     )
     widths = _causes.sizes("widths", _WIDTHS.value)
-    models, plain = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
+    models, plain = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED, draws=True)
     problems = _problems(plain)
     seeds = iter(_flags.seeds(len(widths) * len(problems)))
 
@@ -85,7 +86,7 @@ def _problems(plain: DataSpec) -> dict[str, DataSpec]:
         problems[f"{exact(share)} of the examples"] = harder(train_fraction=share)
     for share in _causes.numbers("noises", _NOISES.value):
         problems[f"{exact(share)} of the labels wrong"] = harder(label_noise=share)
-    for number in _causes.whole_numbers("numbers_of_classes", _CLASSES.value):
+    for number in _causes.whole_numbers("numbers_of_classes", _CLASSES.value, "2,10"):
         problems[f"{number} classes"] = harder(classes=tuple(range(number)))
     return problems
 

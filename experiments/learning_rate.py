@@ -18,6 +18,7 @@ import dataclasses
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.errors import UsageError
 from lab.quantities import exact
@@ -41,9 +42,9 @@ def main() -> None:
     _causes.scale(
         {"tune": "grid"}, {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13}
     )
-    _causes.require_unused(["sequential", "vary"], "members have several rates")
+    require_unused(["sequential", "vary"], "members have several rates")
     if _causes.tune() is Tune.NONE:
-        _causes.require_unused(["learning_rate"], "all rates are those of --rates")
+        require_unused(["learning_rate"], "all rates are those of --rates")
     widths = _causes.sizes("widths", _WIDTHS.value)
     rates = _causes.numbers("rates", _RATES.value)
     if len(set(rates)) < max(2, len(rates)):

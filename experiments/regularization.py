@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.errors import UsageError
 from lab.quantities import exact
@@ -64,7 +65,7 @@ def main() -> None:
             "fractions": "0.03,0.1,0.3,1",
         },
     )
-    _causes.require_unused(
+    require_unused(
         ["optimizer", "momentum", "weight_decay", "dropout", "train_fraction", "tune_also"],
         "the experiment turns regularisation and the amount of text itself",
     )
@@ -132,7 +133,7 @@ def _cohort(
 
 
 def _part(fraction: float) -> DataSpec:
-    spec = _causes.data_spec(_ASKED)
+    spec = _causes.data_spec(_ASKED, draws=True)
     return dataclasses.replace(
         spec, difficulty=dataclasses.replace(spec.difficulty, train_fraction=fraction)
     )
