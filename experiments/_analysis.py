@@ -8,6 +8,7 @@ from pathlib import Path
 from absl import app, flags, logging
 
 from lab.errors import UsageError
+from lab.printable import show_controls
 from lab.records.cohort import CohortRecords
 from lab.records.imported.recorded import require_measured, require_whole
 from lab.records.parts import RecordConflict
@@ -18,6 +19,7 @@ from lab.verdicts.looking import deciding_look
 def run_analysis(main: Callable[[list[str]], None]) -> None:
     """`main` gets the arguments that are no flags; a user's mistake ends in one line, status 2."""
     logging.set_verbosity(logging.WARNING)
+    show_controls()
     app.run(lambda rest: _guarded(main, rest[1:]), flags_parser=_parse)
 
 

@@ -61,10 +61,14 @@ def scale(defaults: Mapping[str, Any], full: Mapping[str, Any]) -> None:
         flags.FLAGS.set_default(name, value)
 
 
-def data_spec(asked: Asked) -> DataSpec:
-    """The set of the flags, for the task that the lab's own sets have, else classification."""
+def data_spec(asked: Asked, draws: bool = False) -> DataSpec:
+    """The set of the flags, for the task that the lab's own sets have, else classification.
+
+    `draws` says that the experiment makes it harder by draws of its own.
+    """
     own = own_set(asked.dataset.value)
-    return _data.data_spec(asked.dataset.value, own.task if own else Task.CLASSIFICATION)
+    task = own.task if own else Task.CLASSIFICATION
+    return _data.data_spec(asked.dataset.value, task, draws=draws)
 
 
 def metric(data: DataSpec) -> Metric:
@@ -95,12 +99,7 @@ def sized(family: str, sizes: Sequence[int], dial: str = "width", **dials: Any) 
 
 def sizes(flag: str, texts: Sequence[str]) -> list[int]:
     """Two or more as a flag gives them, the smallest first."""
-    try:
-        found = [int(text) for text in texts]
-    except ValueError:
-        raise UsageError(
-            f"{flag} is {','.join(texts)!r}; it must be whole numbers: pass --{flag}=8,32"
-        ) from None
+    found = whole_numbers(flag, texts, "8,32")
     if len(found) < 2:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; a comparison takes two or more: pass --{flag}=8,32"
@@ -110,12 +109,27 @@ def sizes(flag: str, texts: Sequence[str]) -> list[int]:
 
 
 def numbers(flag: str, texts: Sequence[str]) -> list[float]:
-    """Levels as a flag gives them."""
+    """Levels as a flag gives them; UsageError for one that is no number, or given twice."""
     try:
-        return [float(text) for text in texts]
+        found = [float(text) for text in texts]
     except ValueError:
         raise UsageError(
             f"{flag} is {','.join(texts)!r}; it must be numbers: pass --{flag}=0,0.1"
+        ) from None
+    if len(set(found)) < len(found):
+        raise UsageError(
+            f"{flag} is {','.join(texts)!r}; each is a level, and may be given once: pass each once"
+        )
+    return found
+
+
+def whole_numbers(flag: str, texts: Sequence[str], example: str = "0,1,2") -> list[int]:
+    """Counts, sizes or classes as a flag gives them."""
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise UsageError(
+            f"{flag} is {','.join(texts)!r}; it must be whole numbers: pass --{flag}={example}"
         ) from None
 
 
@@ -130,13 +144,6 @@ def among(flag: str, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     if not texts:
         raise UsageError(f"{flag} is empty; it takes {', '.join(known)}: pass --{flag}={known[0]}")
     return list(texts)
-
-
-def require_unused(names: Sequence[str], reason: str) -> None:
-    """UsageError for a shared flag that the experiment sets itself."""
-    for name in names:
-        if flags.FLAGS[name].present:
-            raise UsageError(f"{name} is given, but {reason}: drop --{name}")
 
 
 def answer(

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from absl import flags
 
+from experiments._unused import require_unused
 from lab.errors import UsageError
 from lab.records.cohort import AnyMetric, CohortRecords
 from lab.records.costs import COST_RULE, exact_cost
@@ -53,7 +54,13 @@ def target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None
     """None where every run folder keeps its own."""
     own = next((read_study(one.path).cohorts[0].target for one in runs), None)
     if not files and not _TARGET.value:
+        require_unused(
+            ["metric", "direction", "sustain", "smoothing"],
+            "all inputs are run folders, which keep the target that their members stopped by",
+        )
         return None
+    if _METRIC.value is None and own is not None:
+        require_unused(["direction"], f"the metric is {own.metric.value}, as the run has it")
     if not _TARGET.value and own is None:
         raise UsageError("no target was given: pass --target=0.9")
     if _METRIC.value is None and own is None:
@@ -112,12 +119,10 @@ def require_known(rules: Rules, imported: Mapping[str, CohortRecords]) -> None:
 
 def require_no_rules() -> None:
     """UsageError for flags on how files are read where there are none."""
-    for flag in (*_SIZES, "columns", "short", "grid", "budget"):
-        if flags.FLAGS[flag].present:
-            raise UsageError(
-                f"{flag} says how files of curves are read, and all inputs are run folders: drop "
-                f"--{flag}"
-            )
+    require_unused(
+        (*_SIZES, "columns", "short", "grid", "budget"),
+        "it says how files of curves are read, and all inputs are run folders",
+    )
 
 
 def _metric(name: str) -> AnyMetric:

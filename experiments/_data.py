@@ -5,6 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
+from experiments._unused import require_unused
 from lab.errors import UsageError
 from lab.specs import DataSpec, DifficultySpec, TextSpec
 from lab.words import Residence, Task, Tokens
@@ -55,6 +56,7 @@ _RESIDENCE = flags.DEFINE_enum_class(
     "members then see it in one order, which --cross=order:1 agrees to.",
 )
 _TEXT_FLAGS = ("tokens", "window", "vocabulary")
+_DRAWN = ("train_fraction", "imbalance", "label_noise", "input_noise")
 OF_TFDS = (
     *_TEXT_FLAGS,
     "image_size",
@@ -76,8 +78,25 @@ def data_dir() -> Path | None:
     return None if _DATA_DIR.value is None else Path(_DATA_DIR.value)
 
 
-def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> DataSpec:
-    """The data set of the flags; UsageError for a flag that would do nothing."""
+def data_spec(
+    name: str, task: Task, foreground: Sequence[str] = ("1",), draws: bool = False
+) -> DataSpec:
+    """The data set of the flags; UsageError for a flag that would do nothing.
+
+    Args:
+        name: as TFDS has it.
+        task: what is learned from it.
+        foreground: mask values, of segmentation.
+        draws: whether the experiment makes data harder itself, by draws.
+    """
+    if "foreground" in flags.FLAGS and task is not Task.SEGMENTATION:
+        require_unused(["foreground"], f"{task.value} has no masks")
+    if not draws and not any(flags.FLAGS[name].present for name in _DRAWN):
+        require_unused(
+            ["difficulty_seed"],
+            "nothing is drawn to make the data harder",
+            f"pass one of {', '.join(f'--{name}' for name in _DRAWN)}",
+        )
     return DataSpec(
         name=name,
         task=task,

@@ -17,6 +17,7 @@ import numpy as np
 from absl import flags
 
 from experiments import _data, _flags
+from experiments._unused import require_only
 from lab.data.arrays import DataArrays
 from lab.data.catalogue import OWN_SETS
 from lab.errors import UsageError
@@ -35,6 +36,7 @@ _ONLY = flags.DEFINE_list("only", [], "Families or sets, by name; by default all
 _MARKDOWN = flags.DEFINE_string("markdown", None, "Write the table to this file too.")
 _FOLDER = flags.DEFINE_string("folder", "runs/families", "Where the runs are kept.")
 
+_TAKEN = ("members", "seed", "data_dir", "deterministic")
 HEADER = ("family", "dials", "parameters", "set", "target", "reached", "median step", "seconds")
 NUMERIC = (2, 5, 6, 7)
 BATCH_SIZE = 32
@@ -85,6 +87,7 @@ CELLS = (
 
 def main() -> None:
     """Runs what is asked and not there yet; prints the table."""
+    require_only(_TAKEN, _flags.SHARED)
     rows = []
     for cell in _asked():
         rows.append(_row(cell))
@@ -163,4 +166,6 @@ def _row(cell: Cell) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     flags.FLAGS.set_default("members", 8)
+    for name in _TAKEN:
+        flags.declare_key_flag(name)
     _flags.run_main(main)

@@ -15,7 +15,9 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from experiments import _clocks, _data, _initial, _training, _tuning
+from experiments._unused import require_unused
 from lab.errors import UsageError
+from lab.printable import show_controls
 from lab.records.parts import RecordConflict
 from lab.specs import (
     AnyDataSpec,
@@ -83,6 +85,10 @@ flags.adopt_module_key_flags(_initial)
 flags.adopt_module_key_flags(_training)
 flags.adopt_module_key_flags(_tuning)
 
+_PARTS = (_clocks, _data, _initial, _training, _tuning)
+SHARED = (__name__, *(module.__name__ for module in _PARTS))
+"""Modules whose flags every experiment takes."""
+
 MOST_MEMBERS = 1024
 """Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""
 
@@ -96,6 +102,10 @@ def members() -> int:
 
 def seeds(count: int) -> tuple[int, ...]:
     """Of `count` cohorts: one for all where they share data orders, else each its own."""
+    if _PAIRS.value and crossed().order is not None:
+        require_unused(
+            ["pairs"], "--cross gives members of all cohorts the same data orders already"
+        )
     apart = cohort_seeds(SEED.value, count)
     return apart[:1] * count if _PAIRS.value or crossed().order is not None else apart
 
@@ -227,6 +237,7 @@ def run_main(main: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # A narrow locale must not end a study.
+    show_controls()
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 

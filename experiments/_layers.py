@@ -21,6 +21,7 @@ from absl import flags
 
 from experiments import _data
 from experiments._analysis import run_analysis
+from experiments._unused import require_only, require_unused
 from lab.data.catalogue import own_set
 from lab.errors import UsageError
 from lab.models import Signature, build_network, match_parameters
@@ -34,7 +35,7 @@ from lab.reports.formatting import NONE
 from lab.reports.tables import Table
 from lab.reports.text import WIDTH
 from lab.reports.typeset import markdown
-from lab.specs import AnyDataSpec, ModelSpec, OwnModelSpec, json_converter
+from lab.specs import AnyDataSpec, ModelSpec, OwnModelSpec, OwnTaskSpec, json_converter
 from lab.specs.families import FAMILIES, model_spec, read_dials
 from lab.training.problem import make_problem
 from lab.words import Task
@@ -62,7 +63,16 @@ _TOLERANCE = flags.DEFINE_float(
 _COHORT = flags.DEFINE_string("cohort", None, "Of a run: one cohort only; by default all.")
 _CSV = flags.DEFINE_bool("csv", False, "Print the table alone, as CSV.")
 _MARKDOWN = flags.DEFINE_bool("markdown", False, "Print the table alone, in Markdown.")
-flags.adopt_module_key_flags(_data)
+# Of the flags of data those that a model's shapes depend on.
+_SHAPING = ("data_dir", "image_size", "train_split", "tokens", "window", "vocabulary", "classes")
+for _name in _SHAPING:
+    flags.declare_key_flag(_name)
+
+_OF_A_MODEL = (
+    *("model", "model_kwargs", "dataset", "task", "inputs", "outputs", "batch_size"),
+    *("match_parameters", "dial", "tolerance"),
+    *(name for name in _SHAPING if name != "data_dir"),
+)
 
 _COUNTED = (
     "FLOPs are those of one example's evaluation: a multiply-add is 2, any other arithmetic on "
@@ -72,10 +82,13 @@ _COUNTED = (
 
 def main(arguments: list[str]) -> None:
     """Finds the models, traces, prints."""
+    require_only(_SHAPING, [_data.__name__])
     if _CSV.value and _MARKDOWN.value:
         raise UsageError("both --csv and --markdown are given; a table is printed once: drop one")
     if len(arguments) > 1:
         raise UsageError(f"{len(arguments)} run folders were given, it takes one: drop the others")
+    if _CSV.value or _MARKDOWN.value:
+        require_unused(["batch_size"], "the table alone has no training step in it")
     if _BATCH_SIZE.value <= 0:
         raise UsageError(f"batch_size is {_BATCH_SIZE.value}; it must be positive: pass 16")
     parts = _of_run(Path(arguments[0])) if arguments else [_of_flags()]
@@ -87,9 +100,12 @@ def _of_flags() -> str:
         raise UsageError(
             "--model is missing: scripts/layers --model=NAME --dataset=NAME, or scripts/layers RUN"
         )
-    if _COHORT.value is not None:
-        raise UsageError("--cohort is of a run: scripts/layers RUN --cohort=NAME")
+    require_unused(["cohort"], "no run is", "pass scripts/layers RUN --cohort=NAME")
     wanted = _MATCH.value
+    if wanted is None:
+        require_unused(
+            ["dial", "tolerance"], "no parameters are matched", "pass --match_parameters=5000"
+        )
     free = None if wanted is None else _DIAL.value
     spec = model_spec(_MODEL.value, read_dials(_DIALS.value), free)
     signature = _signature()
@@ -100,13 +116,7 @@ def _of_flags() -> str:
 
 
 def _of_run(root: Path) -> Iterator[str]:
-    given = [
-        name
-        for name in ("model", "dataset", "inputs", "match_parameters")
-        if flags.FLAGS[name].present
-    ]
-    if given:
-        raise UsageError(f"a run has models and data of its own: drop --{', --'.join(given)}")
+    require_unused(_OF_A_MODEL, "a run has models and data of its own")
     cohorts = {cohort.name: cohort for cohort in read_study(root).cohorts}
     if _COHORT.value is not None and _COHORT.value not in cohorts:
         raise UsageError(
@@ -131,13 +141,15 @@ def _signature() -> Signature:
             "a model is for data: pass one of --dataset=NAME and --inputs=32x32x3 --outputs=10"
         )
     if dataset is not None:
-        if _OUTPUTS.value is not None:
-            raise UsageError("a data set says what is asked of a model: drop --outputs")
+        require_unused(["outputs"], "a data set says what is asked of a model")
         return _signature_of(_data.data_spec(dataset, _task(dataset)))
+    require_unused(_SHAPING, "shapes are given in place of data", "pass --dataset=NAME")
     return _shaped(_shape(inputs or ""), _TASK.value or Task.CLASSIFICATION)
 
 
 def _signature_of(spec: AnyDataSpec) -> Signature:
+    if isinstance(spec, OwnTaskSpec):
+        require_unused(["data_dir"], f"the task {spec.path} brings its own data")
     return make_problem(*open_data(spec, _data.data_dir())).signature
 
 

@@ -23,8 +23,11 @@ import numpy as np
 from absl import flags
 
 from experiments import _data, _flags
+from experiments._unused import require_only, require_unused
 from lab.errors import UsageError
 from lab.records.files import write_whole
+from lab.records.reader import read_study
+from lab.specs import OwnTaskSpec
 from lab.training.observation import Value
 from lab.training.replay import Replay, replay
 from lab.training.weights import require_new, write_checkpoint
@@ -61,9 +64,13 @@ _ENDED = {
 def main() -> None:
     run, cohort = _required("run", _RUN.value), _required("cohort", _COHORT.value)
     member = _required("member", _MEMBER.value)
+    require_only(("data_dir", "deterministic"), _flags.SHARED)
     steps, values = _steps(_STEPS.value), _values(_VALUES.value)
+    if not steps:
+        require_unused(["out"], "no steps are looked at", "pass --steps=0,100")
     file = _file(Path(run), cohort, member) if steps else None
     weights = None if _WEIGHTS.value is None else _new_folder(Path(run), _WEIGHTS.value)
+    _require_data_of_a_folder(run, cohort)
     again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
     print(told(again), flush=True)
     if again.difference is not None:
@@ -76,6 +83,13 @@ def main() -> None:
     if weights is not None and again.weights is not None:
         write_checkpoint(weights, again.weights)
         print(f"weights of {len(again.weights.params)} tensors: {weights}")
+
+
+def _require_data_of_a_folder(run: str, cohort: str) -> None:
+    """UsageError for --data_dir where the user's own task brings the data."""
+    for one in read_study(Path(run)).cohorts:
+        if one.name == cohort and isinstance(one.data, OwnTaskSpec):
+            require_unused(["data_dir"], f"the task {one.data.path} brings its own data")
 
 
 def told(again: Replay) -> str:
@@ -108,8 +122,8 @@ def _steps(texts: Sequence[str]) -> tuple[int, ...]:
         raise UsageError(
             f"steps is {','.join(texts)!r}; it must be whole numbers: pass --steps=0,100"
         )
-    if not texts and _VALUES.value:
-        raise UsageError("--values says what to keep, but not when: pass --steps=0,100 too")
+    if not texts:
+        require_unused(["values"], "no steps are looked at", "pass --steps=0,100")
     return tuple(sorted({int(text) for text in texts}))
 
 

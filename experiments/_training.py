@@ -120,7 +120,8 @@ _DIVERGENCE_FACTOR = flags.DEFINE_float(
     "divergence_factor",
     None,
     "A member has also diverged when its validation loss exceeds this many times the loss of its "
-    "first batch; by default only when a loss is not finite.",
+    "first batch (of one below 0: when it rose by that factor less 1, times its size); by default "
+    "only when a loss is not finite.",
 )
 
 

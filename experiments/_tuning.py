@@ -5,6 +5,7 @@ import dataclasses
 from absl import flags
 
 from experiments import _training
+from experiments._unused import require_unused
 from lab.errors import UsageError
 from lab.specs import SearchSpec, StudySpec, Varied
 from lab.words import Hyperparameter, Tune
@@ -40,12 +41,12 @@ _OF_A_SEARCH = (_TRIALS, _REPEATS, _DECADES, _EXTENSIONS, _ALSO)
 def tune() -> Tune:
     """See the flag; UsageError for flags that would do nothing, or the opposite of each other."""
     how = _TUNE.value
-    for flag in _OF_A_SEARCH:
-        if flag.present and how in (Tune.NONE, Tune.DEFAULT):
-            raise UsageError(
-                f"{flag.name} is given, but nothing is searched for by --tune={how.value}: drop "
-                f"--{flag.name}, or pass --tune=grid"
-            )
+    if how in (Tune.NONE, Tune.DEFAULT):
+        require_unused(
+            [flag.name for flag in _OF_A_SEARCH],
+            f"nothing is searched for by --tune={how.value}",
+            "pass --tune=grid",
+        )
     if how is not Tune.NONE and _rate_varies():
         raise UsageError(
             f"learning_rate varies over the members, and is to be tuned ({how.value}): drop "

@@ -18,7 +18,9 @@ from typing import Any
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
+from lab.quantities import exact
 from lab.specs import DataSpec
 from lab.words import Cause
 
@@ -53,11 +55,11 @@ def main() -> None:
             "tune_trials": 13,
         },
     )
-    _causes.require_unused(
+    require_unused(
         ["train_fraction", "label_noise", "classes"], "the experiment turns these dials itself"
     )
     widths = _causes.sizes("widths", _WIDTHS.value)
-    models, plain = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED)
+    models, plain = _causes.sized(_FAMILY.value, widths), _causes.data_spec(_ASKED, draws=True)
     problems = _problems(plain)
     seeds = iter(_flags.seeds(len(widths) * len(problems)))
 
@@ -81,10 +83,10 @@ def _problems(plain: DataSpec) -> dict[str, DataSpec]:
 
     problems = {PLAIN: plain}
     for share in _causes.numbers("fractions", _FRACTIONS.value):
-        problems[f"{share:g} of the examples"] = harder(train_fraction=share)
+        problems[f"{exact(share)} of the examples"] = harder(train_fraction=share)
     for share in _causes.numbers("noises", _NOISES.value):
-        problems[f"{share:g} of the labels wrong"] = harder(label_noise=share)
-    for number in map(int, _causes.numbers("numbers_of_classes", _CLASSES.value)):
+        problems[f"{exact(share)} of the labels wrong"] = harder(label_noise=share)
+    for number in _causes.whole_numbers("numbers_of_classes", _CLASSES.value, "2,10"):
         problems[f"{number} classes"] = harder(classes=tuple(range(number)))
     return problems
 

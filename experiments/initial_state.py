@@ -22,6 +22,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import _causes, _flags, _study
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.errors import UsageError
 from lab.specs import CohortSpec, InitialSpec, ModelSpec, SeedsSpec, SourceSpec, StudySpec
@@ -69,7 +70,7 @@ def main() -> None:
             "tune_trials": 13,
         },
     )
-    _causes.require_unused(
+    require_unused(
         [*OF_A_START, "classes", "cross"],
         "the experiment goes through initial states itself",
     )
@@ -77,13 +78,16 @@ def main() -> None:
     starts = _causes.among("starts", _STARTS.value, [*STARTS, MATCHED, PRETRAINED, CROSSED])
     if CROSSED in starts:
         _require_whole_crossings()
+    if not {MATCHED, PRETRAINED} & set(starts):
+        require_unused(
+            ["classes_before"],
+            "no start is from trained weights",
+            f"add {PRETRAINED} or {MATCHED} to --starts",
+        )
     models = _causes.sized("mlp", widths)
     seeds = _flags.seeds(len(widths) * (len(starts) + 1))
     names = [f"width-{width}" for width in widths]
-    before, after = (
-        [int(number) for number in _causes.numbers(flag.name, flag.value)]
-        for flag in (_BEFORE, _AFTER)
-    )
+    before, after = (_causes.whole_numbers(flag.name, flag.value) for flag in (_BEFORE, _AFTER))
     declared = _declared(names, models, seeds, after)
     root = _root(starts, declared)
     trained = root.with_name(f"{root.name}-pretraining")

@@ -18,8 +18,10 @@ import dataclasses
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.errors import UsageError
+from lab.quantities import exact
 from lab.specs import Setting, Varied
 from lab.words import Cause, Hyperparameter, Tune
 
@@ -40,9 +42,9 @@ def main() -> None:
     _causes.scale(
         {"tune": "grid"}, {"members": 256, "widths": "4,8,16,32,64,128,256", "tune_trials": 13}
     )
-    _causes.require_unused(["sequential", "vary"], "members have several rates")
+    require_unused(["sequential", "vary"], "members have several rates")
     if _causes.tune() is Tune.NONE:
-        _causes.require_unused(["learning_rate"], "all rates are those of --rates")
+        require_unused(["learning_rate"], "all rates are those of --rates")
     widths = _causes.sizes("widths", _WIDTHS.value)
     rates = _causes.numbers("rates", _RATES.value)
     if len(set(rates)) < max(2, len(rates)):
@@ -66,7 +68,7 @@ def main() -> None:
         for one, seed in zip(declared, seeds[len(widths) :], strict=True)
     )
     levels = [
-        Level(f"{rate:g}", shared, (Setting(Hyperparameter.LEARNING_RATE, rate),), Tune.NONE)
+        Level(exact(rate), shared, (Setting(Hyperparameter.LEARNING_RATE, rate),), Tune.NONE)
         for rate in rates
     ]
     if _causes.tune() is not Tune.NONE:

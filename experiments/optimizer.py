@@ -16,6 +16,7 @@ import dataclasses
 from absl import flags
 
 from experiments import _causes, _flags, _training
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.words import Cause
 
@@ -51,7 +52,7 @@ def main() -> None:
         {"tune": "grid"},
         {"members": 256, "widths": "4,16,64,256", "optimizers": ",".join(RATES), "tune_trials": 13},
     )
-    _causes.require_unused(
+    require_unused(
         ["optimizer", "momentum", "weight_decay", "learning_rate"],
         "the experiment goes through optimizers, each with a rate of its own",
     )

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from absl import flags
 
 from experiments import _clocks, _data, _flags, _study
+from experiments._unused import require_unused
 from lab.data.arrays import DataArrays
 from lab.data.catalogue import own_set
 from lab.data.own import resolve_task
@@ -110,6 +111,10 @@ def main() -> None:
 
 def _entries() -> tuple[Entry, ...]:
     """One for each network; what is given once counts for all."""
+    if not _MATCH.value:
+        require_unused(
+            ["dial", "tolerance"], "no parameters are matched", "pass --match_parameters=5000"
+        )
     models, dials = tuple(_MODEL.value), tuple(_MODEL_KWARGS.value)
     if not dials and not _MATCH.value and models == ("mlp",):
         dials = DEFAULT_DIALS
@@ -189,14 +194,13 @@ def _task() -> AnyDataSpec:
     """The lab's task on a TFDS set, or the user's own."""
     text = _TASK.value
     if text is not None and ":" in text:
-        for flag in ("dataset", "foreground", *_data.OF_TFDS):
-            if flags.FLAGS[flag].present:
-                raise UsageError(
-                    f"{flag} is given, but the task {text} brings its own data: drop --{flag}"
-                )
+        require_unused(
+            ("dataset", "foreground", *_data.OF_TFDS), f"the task {text} brings its own data"
+        )
+        if not any(flags.FLAGS[name].present for name in ("pretrained", "matched")):
+            require_unused(["data_dir"], f"the task {text} brings its own data")
         return resolve_task(text, _TASK_KWARGS.value)
-    if flags.FLAGS["task_kwargs"].present:
-        raise UsageError("task_kwargs are for a task of your own: pass --task=package.module:name")
+    require_unused(["task_kwargs"], "no task of your own is", "pass --task=package.module:name")
     own = own_set(_DATASET.value)
     known = [task.value for task in Task]
     if text is None:

@@ -20,8 +20,10 @@ from collections.abc import Iterator, Mapping
 from absl import flags
 
 from experiments import _causes, _flags
+from experiments._unused import require_unused
 from lab.causes import Level
 from lab.errors import UsageError
+from lab.quantities import exact
 from lab.specs import AdamWSpec, CohortSpec, DataSpec, ModelSpec, Setting, holding
 from lab.words import Cause, Hyperparameter
 
@@ -63,7 +65,7 @@ def main() -> None:
             "fractions": "0.03,0.1,0.3,1",
         },
     )
-    _causes.require_unused(
+    require_unused(
         ["optimizer", "momentum", "weight_decay", "dropout", "train_fraction", "tune_also"],
         "the experiment turns regularisation and the amount of text itself",
     )
@@ -105,10 +107,12 @@ def _level(
 ) -> Level:
     """Every width on that share of the text, with one setting; the share is `told` by its name."""
     dropout, decay = setting
-    text = f" on {fraction:g} of the text" if told else ""
-    ending = f"dropout-{dropout:g}-decay-{decay:g}" + (f"-text-{fraction:g}" if told else "")
+    text = f" on {exact(fraction)} of the text" if told else ""
+    ending = f"dropout-{exact(dropout)}-decay-{exact(decay)}"
+    if told:
+        ending += f"-text-{exact(fraction)}"
     return Level(
-        f"dropout {dropout:g} with decay {decay:g}{text}",
+        f"dropout {exact(dropout)} with decay {exact(decay)}{text}",
         tuple(
             _cohort(f"width-{width}-{ending}", _part(fraction), setting, model, next(seeds))
             for width, model in models.items()
@@ -129,7 +133,7 @@ def _cohort(
 
 
 def _part(fraction: float) -> DataSpec:
-    spec = _causes.data_spec(_ASKED)
+    spec = _causes.data_spec(_ASKED, draws=True)
     return dataclasses.replace(
         spec, difficulty=dataclasses.replace(spec.difficulty, train_fraction=fraction)
     )

@@ -1,8 +1,20 @@
 """Numbers as a reader sees them, in sentences, tables and figures alike."""
 
+import re
+
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 _MANY = 6
+
+
+def exact(value: float) -> str:
+    """A short text that is read back as the value: 0.003 as 0.003, 1e9 as 1e9, 2.0 as 2.
+
+    Two values never share one, and it may stand in a name: there is no + in it.
+    """
+    short = f"{value:g}"
+    text = short if float(short) == value else repr(float(value)).removesuffix(".0")
+    return re.sub(r"e\+?(-?)0*", r"e\1", text)
 
 
 def percent(share: float) -> str:

@@ -1,7 +1,9 @@
 """A study of networks that race: each against the next larger one."""
 
 import dataclasses
+import itertools
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 from lab.data.arrays import DataArrays
@@ -9,6 +11,7 @@ from lab.data.loading import load, name_splits
 from lab.data.own import load_own
 from lab.errors import UsageError
 from lab.models import count_parameters
+from lab.quantities import exact
 from lab.specs import (
     AnyDataSpec,
     CohortSpec,
@@ -71,17 +74,34 @@ def distinct_names(models: Sequence[str], dials: Sequence[Mapping[str, object]])
     """A name for each network, of its class or family and of the dials in which they differ."""
     keys = sorted({key for one in dials for key in one})
     differing = [key for key in keys if len({repr(one.get(key)) for one in dials}) > 1]
-    heads = [model.rpartition(":")[2].replace("_", "-") for model in models]
+    heads = [_safe(model.rpartition(":")[2]) for model in models]
     names = []
     for head, one in zip(heads, dials, strict=True):
         parts = [f"{key.replace('_', '-')}-{_short(one[key])}" for key in differing if key in one]
         names.append("-".join([head, *parts]))
-    return tuple(
-        name if names.count(name) == 1 else f"{name}-{number}"
-        for number, name in enumerate(names, start=1)
-    )
+    return _numbered(names)
+
+
+def _numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Names that several share get a number; no two are the same afterwards."""
+    found: list[str] = []
+    for number, name in enumerate(names, start=1):
+        tried = (f"{name}-{suffix}" for suffix in itertools.count(number))
+        if names.count(name) > 1:
+            name = next(one for one in tried if one not in names and one not in found)
+        found.append(name)
+    return tuple(found)
 
 
 def _short(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return "".join(letter if letter.isalnum() or letter == "." else "-" for letter in text)
+    """A dial's value as a part of a name; numbers so that they can be read back from it."""
+    if isinstance(value, float):
+        return exact(value)
+    if isinstance(value, list | tuple):
+        return "-".join(map(_short, value))
+    return _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    """What may stand in a folder's name; all else as hyphens."""
+    return re.sub(r"[^A-Za-z0-9.]", "-", text)

@@ -94,6 +94,16 @@ def logarithmic() -> OwnTask:
     return OwnTask(blobs(40, 1), blobs(23, 2), loss, outputs=(2,))
 
 
+def satisfied() -> OwnTask:
+    """A hinge that no output at the start is on the wrong side of."""
+
+    def loss(logits: jax.Array, labels: jax.Array) -> jax.Array:
+        del labels
+        return jnp.maximum(jnp.abs(logits) - 1e6, 0.0).mean(-1)
+
+    return OwnTask(blobs(40, 1), blobs(23, 2), loss, outputs=(2,))
+
+
 def in_numpy() -> OwnTask:
     def loss(logits: jax.Array, labels: jax.Array) -> jax.Array:
         return jnp.asarray(np.square(np.asarray(logits)).mean(-1)) + labels

@@ -1,6 +1,7 @@
 """A page as headings, paragraphs, lists and tables: Markdown and HTML say the same."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import markupsafe
 
 from lab.reports import typeset
 from lab.reports.tables import Table
+from lab.reports.typeset import in_markdown
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MARKED = ("\\", "`", "*", "_", "<", "[", "]", "|")
+_BEGINS = re.compile(r"^(?=[#+=-])|^(\d+)(?=[.)])")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def markdown(blocks: Sequence[Block]) -> str:
 def _markdown(block: Block) -> str:
     match block:
         case Heading(depth, text):
-            return f"{'#' * depth} {_escaped(text)}"
+            return f"{'#' * depth} {in_markdown(text)}"
         case Answer(text):
             return f"> {_escaped(text)}"
         case Paragraph(text):
@@ -62,13 +64,12 @@ def _markdown(block: Block) -> str:
         case Lines(lines):
             return "\n".join(f"- {_escaped(line)}" for line in lines)
         case Table():
-            return typeset.markdown(block, _escaped).rstrip()
+            return typeset.markdown(block).rstrip()
 
 
 def _escaped(text: str) -> str:
-    for mark in _MARKED:
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    """Words that begin a block, and no heading, list or rule of their own."""
+    return _BEGINS.sub(r"\1\\", in_markdown(text))
 
 
 def html(title: str, blocks: Sequence[Block]) -> str:

@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
+from lab.quantities import exact
 from lab.reports.captions import Caption
 from lab.reports.picture import Picture
 
@@ -33,6 +35,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "text.color": INK,
+    "text.parse_math": False,  # A name may hold $; nothing that is drawn here is a formula.
     "legend.frameon": False,
     "figure.facecolor": "white",
     "svg.hashsalt": "convergence lab",
@@ -57,6 +60,14 @@ def canvas(
         figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey).tolist()
+
+
+class PlainPowers(LogFormatter):
+    """Numbers along a logarithmic axis as plain text, where matplotlib's own would be formulas."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The number of a tick that is to have one, else nothing."""
+        return exact(float(f"{x:.3g}")) if super().__call__(x, pos) else ""
 
 
 def finished(figure: Figure, name: str, text: Caption) -> Picture:

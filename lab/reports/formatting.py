@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lab.quantities import percent
+from lab.quantities import exact, percent
 from lab.statistics.quantiles import QuantileTime
 from lab.verdicts.language import amount as on_clock
 from lab.words import Clock
@@ -61,8 +61,8 @@ def median(time: QuantileTime, last: float) -> str:
 
 
 def level(value: float) -> str:
-    """A threshold."""
-    return f"{value:g}"
+    """A threshold; two that differ are told apart."""
+    return exact(value)
 
 
 def joined(parts: Sequence[str]) -> str:

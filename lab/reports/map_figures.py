@@ -10,6 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 from lab.quantities import percent, scale
 from lab.reports.captions import Caption
 from lab.reports.drawing import FAINT, GRID, HUES, INK, canvas, finished
+from lab.reports.formatting import level
 from lab.reports.picture import Picture
 from lab.reports.tables import Document
 from lab.reports.turning import FEW, hardest, levels_of
@@ -72,7 +73,7 @@ def _map_panel(panel: Axes, one: Cells, roomy: bool) -> None:
         labels = [f"{budget:,.0f}" for budget in one["budgets"]]
     turned = 0 if roomy else 45  # Where three clocks share the width.
     panel.set_xticks([at + 0.5 for at in range(columns)], labels, fontsize=8, rotation=turned)
-    panel.set_yticks([at + 0.5 for at in range(rows)], [f"{at:g}" for at in one["targets"]])
+    panel.set_yticks([at + 0.5 for at in range(rows)], [level(at) for at in one["targets"]])
     for label, target in zip(panel.get_yticklabels(), one["targets"], strict=True):
         label.set(fontsize=8.5, weight="bold" if target in one["declared"] else "normal")
         label.set_color(INK if target in one["declared"] else FAINT)

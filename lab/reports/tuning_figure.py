@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lab.reports import formatting
 from lab.reports.captions import Caption
-from lab.reports.drawing import INK, canvas, colours, finished
+from lab.reports.drawing import INK, PlainPowers, canvas, colours, finished
 from lab.reports.picture import Picture
 from lab.reports.tables import Document
 from lab.reports.tuning_text import is_chosen
@@ -43,6 +43,8 @@ def draw(document: Document) -> tuple[Picture, ...]:
             xlabel="learning rate",
             ylabel="mean steps to the target,\nnever as the cohort's own budget",
         )
+        trials.xaxis.set_major_formatter(PlainPowers())
+        trials.xaxis.set_minor_formatter(PlainPowers())
         trials.set_ylim(bottom=0)
         horizons = list(dict.fromkeys(one.horizon for one in curves))
         for one in curves:

@@ -1,6 +1,6 @@
-"""Tables for a paper or a page: Markdown and LaTeX."""
+"""Names and words in Markdown and LaTeX, and tables of them for a paper or a page."""
 
-from collections.abc import Callable
+import re
 
 from lab.reports.tables import Table
 
@@ -18,19 +18,25 @@ _ESCAPED = {
     "<": r"$<$",
     ">": r"$>$",
     "–": "--",
+    "|": r"\textbar{}",
+    # After the end of a row these would be its options.
+    "[": "{[}",
+    "*": "{*}",
 }
+# An underscore inside a word is one in Markdown too; $ begins a formula on some sites.
+_MARKS = re.compile(r"[\\`*<>\[\]|&~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
-def in_pipes(text: str) -> str:
-    """A cell of a Markdown table, as it stands."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+def in_markdown(text: str) -> str:
+    """Text of one line that a reader of the page sees as it stands, whatever marks are in it."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
 
 
-def markdown(table: Table, escaped: Callable[[str], str] = in_pipes) -> str:
+def markdown(table: Table) -> str:
     """A pipe table; numbers to the right."""
     rule = ["---:" if column in table.numeric else "---" for column in range(len(table.header))]
     rows = [table.header, rule, *table.rows]
-    return "\n".join(f"| {' | '.join(map(escaped, row))} |" for row in rows) + "\n"
+    return "\n".join(f"| {' | '.join(map(in_markdown, row))} |" for row in rows) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -51,5 +57,5 @@ def latex(table: Table) -> str:
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    escaped = ("".join(_ESCAPED.get(one, one) for one in cell) for cell in cells)
+    escaped = ("".join(_ESCAPED.get(one, one) for one in " ".join(cell.split())) for cell in cells)
     return " & ".join(escaped) + r" \\"

@@ -41,9 +41,10 @@ class CohortSpec:
 
     `seed` is the root of every random draw of the cohort; member i of a cohort is the same whatever
     `members` is. A member has diverged once a loss is not finite, or if the loss of an evaluation
-    exceeds `divergence_factor` times that of its first training batch. It learns from `train_share`
-    of the training examples, which its split draws. `tuned` says what search the hyperparameters
-    are from, where they are.
+    exceeds `divergence_factor` times that of its first training batch; where that is below 0, if it
+    exceeds it by `divergence_factor` - 1 times its size. A member learns from `train_share` of the
+    training examples, which its split draws. `tuned` says what search the hyperparameters are from,
+    where they are.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lab.specs.rules import require
+from lab.specs.rules import require, require_printable
 from lab.specs.sequential import SequentialSpec
 from lab.words import Cause, Clock, Hyperparameter
 
@@ -27,6 +27,9 @@ class ContrastSpec:
     larger: str
     level: str = ""
     at: tuple[Setting, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_printable("level", self.level)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require, require_positive, require_printable
 from lab.specs.target import NamedMetric, TargetSpec
 from lab.words import Metric
 
@@ -25,6 +25,7 @@ class ImportedSpec:
     declared: int | None = None
 
     def __post_init__(self) -> None:
+        require_printable("cohort name", self.name)
         require_positive(self, "members")
         require(
             self.declared is None or self.declared >= max(self.grid, default=0),

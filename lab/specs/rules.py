@@ -3,6 +3,7 @@
 import math
 
 from lab.errors import UsageError
+from lab.printable import has_controls
 
 
 def require(condition: bool, message: str) -> None:
@@ -19,3 +20,11 @@ def require_positive(spec: object, *names: str) -> None:
             value > 0 and math.isfinite(value),
             f"{name} is {value}; it must be positive and finite: pass a larger --{name}",
         )
+
+
+def require_printable(what: str, name: str) -> None:
+    """UsageError for a name with control characters, which pictures and terminals cannot show."""
+    require(
+        not has_controls(name),
+        f"{what} {name!r} holds control characters; a name is what can be read: rename it",
+    )

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from lab.specs.rules import require, require_positive
+from lab.specs.rules import require, require_positive, require_printable
 from lab.words import Direction, Metric, Rule
 
 
@@ -13,6 +13,9 @@ class NamedMetric:
 
     value: str
     direction: Direction
+
+    def __post_init__(self) -> None:
+        require_printable("metric", self.value)
 
     @property
     def label(self) -> str:

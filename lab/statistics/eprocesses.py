@@ -57,8 +57,9 @@ def sign(wins: Integers, losses: Integers) -> Floats:
 
 
 def anytime_p(log_e: Floats) -> Floats:
-    """p-value [...] from log e-values at all looks so far [..., L]: it may be read at any look."""
-    return np.minimum(np.exp(-np.max(log_e, axis=-1, initial=0.0)), 1.0)
+    """p-value [...] above 0 from log e-values at all looks so far [..., L], read at any look."""
+    smallest = np.finfo(np.float64).tiny  # Larger than exp() may give, which is the safe side.
+    return np.clip(np.exp(-np.max(log_e, axis=-1, initial=0.0)), smallest, 1.0)
 
 
 def _log_ratios(first: Integers, second: Integers) -> Floats:
@@ -74,28 +75,39 @@ def _log_ratios(first: Integers, second: Integers) -> Floats:
         rows = np.flatnonzero(events)
         if not len(rows):
             continue
-        risk_one, risk_other = at_risk[0][rows, cell], at_risk[1][rows, cell]
-        total[rows] += first[rows, cell, None] * log_odds
-        total[rows] -= _log_mean_power(risk_one, risk_other, events[rows], log_odds, log_factorial)
+        central = _log_weights(
+            at_risk[0][rows, cell], at_risk[1][rows, cell], events[rows], log_factorial
+        )
+        beyond = np.arange(central.shape[-1]) - first[rows, cell, None]
+        for column, log_odd in enumerate(log_odds):
+            total[rows, column] -= _log_mean_power(central, beyond, log_odd)
     return total
 
 
-def _log_mean_power(
-    risk_one: Integers,
-    risk_other: Integers,
-    events: Integers,
-    log_odds: Floats,
-    log_factorial: Floats,
+def _log_weights(
+    risk_one: Integers, risk_other: Integers, events: Integers, log_factorial: Floats
 ) -> Floats:
-    """log E[odds^Y] [R, 6] for Y central hypergeometric: so many of the events in the first."""
+    """Central hypergeometric log weights [R, Y] of y = 0, 1, ... events in the first cohort.
+
+    Up to a constant for each row; -inf where a count is impossible.
+    """
     y = np.arange(int(events.max()) + 1)
     left = (risk_one[:, None] - y, risk_other[:, None] - (events[:, None] - y), events[:, None] - y)
     possible = np.logical_and.reduce([one >= 0 for one in left])
     weight = -log_factorial[y] - sum(log_factorial[np.maximum(one, 0)] for one in left)
-    weight = np.where(possible, weight, -np.inf)
-    share = np.exp(weight - weight.max(axis=-1, keepdims=True))
-    share /= share.sum(axis=-1, keepdims=True)
-    # Powers of odds relative to the largest: nothing overflows, however many events a block has.
-    most = np.maximum(log_odds, 0) * events[:, None]
-    power = np.exp(y[None, :, None] * log_odds - most[:, None, :])
-    return np.log(np.einsum("ry,ryo->ro", share, power)) + most
+    return np.where(possible, weight, -np.inf)
+
+
+def _log_mean_power(central: Floats, beyond: Integers, log_odds: float) -> Floats:
+    """log E[odds^(Y - y)] [R] under the central weights [R, Y], `beyond` being Y - y, y as seen.
+
+    Relative to the largest term, not to the largest weight: where thousands tie, the terms that
+    the odds favour have weights smaller than that by more than a float's range.
+    """
+    return _log_sum(central + beyond * log_odds) - _log_sum(central)
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """log of sums of exponentials [R] from their logarithms [R, Y], some of each row finite."""
+    largest = logs.max(axis=-1, keepdims=True)
+    return np.asarray(np.log(np.exp(logs - largest).sum(axis=-1)) + largest[..., 0])

@@ -12,6 +12,9 @@ from lab.statistics.tables import Cells, Table
 from lab.statistics.times import Integers
 from lab.statistics.units import Part, variance_between
 
+_WIDEST = 700.0
+"""The logarithm of a number that a float still holds, and so does its inverse."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WinRatio:
@@ -67,7 +70,9 @@ class _Scored(NamedTuple):
     def told(self, reach: float, level: float) -> WinRatio:
         ratio = None
         if self.wins > 0 and self.losses > 0:
-            middle, span = self.wins / self.losses, math.exp(min(reach, 700.0))
+            middle = self.wins / self.losses
+            # So that neither end leaves the floating-point numbers, however wide the interval.
+            span = math.exp(min(reach, _WIDEST - abs(math.log(middle))))
             ratio = Interval(middle, middle / span, middle * span, level)
         return WinRatio(self.wins, self.losses, ratio, self.wins - self.losses)
 

@@ -192,7 +192,8 @@ def make_member(
         """Whether the loss of an evaluation is that of a member that has not diverged."""
         if cohort.divergence_factor is None or state.start_loss is None:
             return jnp.isfinite(value)
-        return jnp.isfinite(value) & (value <= cohort.divergence_factor * state.start_loss)
+        bound = divergence_bound(state.start_loss, cohort.divergence_factor)
+        return jnp.isfinite(value) & (value <= bound)
 
     def evaluate(state: MemberState, validation: Chunks) -> tuple[MemberState, MemberInfo]:
         metrics_M = measure(state, validation)
@@ -219,6 +220,17 @@ def make_member(
         return state, info
 
     return Member(roll_of(cohort), start, draw, learn, evaluate, evaluated)
+
+
+def divergence_bound(start_loss: jax.Array, factor: float) -> jax.Array:
+    """The loss [] above which a member has diverged: it rose by factor - 1 times its start's size.
+
+    That is `factor` times a start above 0. A multiple of a start below 0 would lie further below,
+    and call members diverged that improve. A start of 0 has no size: there is no bound then.
+    """
+    below = start_loss + (factor - 1) * jnp.abs(start_loss)
+    bound = jnp.where(start_loss > 0, factor * start_loss, below)
+    return jnp.where(start_loss == 0, jnp.inf, bound)
 
 
 def noise_of(cohort: CohortSpec, network: Network, state: MemberState) -> Noise | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, assert_never
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from lab.words import Task
@@ -30,8 +31,16 @@ class Objective(NamedTuple):
     score: Callable[[Sums], jax.Array]
 
 
-def objective(task: Task, characters_per_token: float = 1.0) -> Objective:
-    """The objective of a task; bits per character depend on the text's tokens."""
+def objective(
+    task: Task, characters_per_token: float = 1.0, validation_targets: np.ndarray | None = None
+) -> Objective:
+    """The objective of a task.
+
+    Args:
+        characters_per_token: of the text, which bits per character depend on.
+        validation_targets: those of the split that is scored, [N, K]; a regression's R2 is against
+            their spread.
+    """
     match task:
         case Task.SEGMENTATION:
             return Objective(
@@ -51,7 +60,8 @@ def objective(task: Task, characters_per_token: float = 1.0) -> Objective:
             score = functools.partial(_language_score, characters_per_token=characters_per_token)
             return Objective(_language_loss, _labels_smoothing, _language_tally, score)
         case Task.REGRESSION:
-            return Objective(_squared_loss, None, _regression_tally, _regression_score)
+            explained = functools.partial(_regression_score, validation_targets=validation_targets)
+            return Objective(_squared_loss, None, _regression_tally, explained)
         case _:
             assert_never(task)
 
@@ -167,19 +177,29 @@ def _squared_loss(outputs_BxK: jax.Array, targets_BxK: jax.Array) -> jax.Array:
 
 
 def _regression_tally(outputs_BxK: jax.Array, targets_BxK: jax.Array, weights_B: jax.Array) -> Sums:
-    weights_Bx1 = weights_B[:, None]
-    return (
-        (jnp.square(outputs_BxK - targets_BxK) * weights_Bx1).sum(0),
-        (targets_BxK * weights_Bx1).sum(0),
-        (jnp.square(targets_BxK) * weights_Bx1).sum(0),
-        weights_B.sum(),
-    )
+    residuals_BxK = jnp.square(outputs_BxK - targets_BxK)
+    return (residuals_BxK * weights_B[:, None]).sum(0), weights_B.sum()
 
 
-def _regression_score(sums: Sums) -> jax.Array:
-    """Loss, and the share of the targets' variance about their means that it leaves explained."""
-    residual_K, total_K, squares_K, count = sums
+def _regression_score(sums: Sums, validation_targets: np.ndarray | None) -> jax.Array:
+    """Loss, and the share of the targets' variance about their means that it leaves explained.
+
+    Targets that do not vary have no variance to explain: that share is NaN.
+    """
+    residual_K, count = sums
     loss = residual_K.mean() / count
-    spread = (squares_K - jnp.square(total_K) / count).sum()
-    explained = jnp.where(jnp.isfinite(loss), 1 - residual_K.sum() / spread, jnp.nan)
+    spread = _spread(validation_targets)
+    known = jnp.isfinite(loss) & (spread > 0)
+    explained = jnp.where(known, 1 - residual_K.sum() / spread, jnp.nan)
     return jnp.stack([loss, explained])
+
+
+def _spread(targets: np.ndarray | None) -> jax.Array:
+    """Squared deviations of targets [N, K] from their means, summed.
+
+    On the host in float64: the device's float32 keeps nothing of E[y^2] - E[y]^2 where targets are
+    2000 give or take 5.
+    """
+    assert targets is not None, "a regression is scored against its validation split's targets"
+    wide_NxK = np.asarray(targets, np.float64)
+    return jnp.float32(np.square(wide_NxK - wide_NxK.mean(0)).sum())

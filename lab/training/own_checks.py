@@ -199,6 +199,12 @@ def _require_a_sound_start(
             f"the loss is {float(value):g} at step 0, for member 0 on its first batch; it must be "
             f"finite before training starts; {source}"
         )
+    if cohort.divergence_factor is not None and value == 0:
+        raise UsageError(
+            f"divergence_factor is {cohort.divergence_factor:g}, but the loss is 0 at step 0, for "
+            "member 0 on its first batch; no rise can be counted in a start of 0: drop "
+            "--divergence_factor"
+        )
     for where, gradient in jax.tree_util.tree_leaves_with_path(gradients):
         if not _finite(gradient):
             name = jax.tree_util.keystr(where, simple=True, separator="/")

@@ -25,7 +25,7 @@ def own_objective(path: str, task: OwnTask) -> Objective:
     is asked for each example alone; only the training loss is taken of the batch as a whole.
     """
     if isinstance(task.loss, Task):
-        base = objective(task.loss, task.characters_per_token)
+        base = objective(task.loss, task.characters_per_token, task.validation[1])
     else:
         base = _own_loss(path, task.loss)
     measures = [function for function, _ in task.metrics.values()]

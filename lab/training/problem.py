@@ -18,7 +18,7 @@ class Problem(NamedTuple):
 
 
 def make_problem(spec: AnyDataSpec, data: DataArrays) -> Problem:
-    """From shapes alone; the data are not read."""
+    """From shapes alone; only scoring a regression reads data, the validation targets."""
     inputs = tuple(map(int, data.train.inputs.shape[1:]))
     if isinstance(spec, OwnTaskSpec):
         assert data.own is not None, f"the data of {spec.path} were not loaded by load_own"
@@ -28,7 +28,7 @@ def make_problem(spec: AnyDataSpec, data: DataArrays) -> Problem:
         return Problem(Signature(inputs, said, data.vocabulary), own_objective(spec.path, data.own))
     return Problem(
         Signature(inputs, _said(spec.task, data), data.vocabulary),
-        objective(spec.task, data.characters_per_token),
+        objective(spec.task, data.characters_per_token, data.validation.targets),
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from lab.quantities import exact
 from lab.records.cohort import CohortRecords
 from lab.specs import CohortSpec, Comparison, ContrastSpec, Setting, holding
 
@@ -44,5 +45,6 @@ def at_setting(records: CohortRecords, settings: Iterable[Setting]) -> CohortRec
 
 
 def _name(spec: CohortSpec, settings: tuple[Setting, ...]) -> str:
-    told = (f"{one.hyperparameter.value}-{one.value:g}" for one in settings)
-    return "-".join([spec.name, *told]).replace("_", "-")
+    """The cohort's name, which stays as it is, and every setting."""
+    told = (f"{one.hyperparameter.value.replace('_', '-')}-{exact(one.value)}" for one in settings)
+    return "-".join([spec.name, *told])

@@ -134,6 +134,15 @@ def test_noise_on_numbers_is_in_their_own_deviations() -> None:
     assert hard.train.inputs.dtype == np.float32
 
 
+def test_the_deviation_of_many_numbers_far_from_zero_is_their_own() -> None:
+    """Added up in float32, a million rows of 2000 give or take 5 had a deviation of 18."""
+    numbers = np.random.default_rng(0).normal(2000, 5, (1_000_000, 2)).astype(np.float32)
+    split = Split(numbers, numbers)
+    hard = made_harder(DataArrays(split, split, 2), spec(Task.REGRESSION, label_noise=1.0))
+    added = np.float64(hard.train.targets) - numbers
+    np.testing.assert_allclose(added.std(0), 5, rtol=0.01)
+
+
 def test_noise_on_images_is_in_units_of_their_range() -> None:
     grey = np.full((200, 8, 8, 1), 128, np.uint8)
     split = Split(grey, np.zeros(200, np.int32))

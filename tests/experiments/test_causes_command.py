@@ -108,6 +108,16 @@ MISTAKES = {
     "one family": ("same_count", ["--families=mlp"], "mlp", "two or more"),
     "dials of fewer": ("same_count", ["--dials={}"], "1 times for 4", "once for"),
     "dropout of all": ("regularization", ["--dropout=0.1"], "dropout", "drop --dropout"),
+    "classes before nothing": (
+        "initial_state",
+        ["--starts=family,orthogonal", "--classes_before=0,1"],
+        "no start is from trained weights",
+        "add pretrained",
+    ),
+    "a fraction twice": ("difficulty", ["--fractions=0.1,0.10"], "0.1,0.10", "each once"),
+    "half a class": ("difficulty", ["--numbers_of_classes=2.5"], "'2.5'", "whole numbers"),
+    "half a class of all": ("initial_state", ["--classes_after=5.5"], "'5.5'", "whole numbers"),
+    "a folder of a table": ("_families", [], "out is given", "drop --out"),
     "too much dropout": ("regularization", ["--dropouts=0,1"], "1.0", "dropout"),
 }
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from fractions import Fraction
 
+import made_up
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -14,6 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from lab.records.imported.detection import first_hits
+from lab.records.store import RunFolder
 from lab.specs import Margins, TargetSpec
 from lab.statistics.tables import tabulate
 from lab.statistics.times import ClockTimes, Times, common_horizon
@@ -341,3 +343,23 @@ def test_folder_with_other_things_is_left_alone(tmp_path):
     assert done.returncode == 2
     assert "holds other things" in done.stderr
     assert [one.name for one in (tmp_path / "result").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("flag", ["--direction=maximize", "--sustain=3"])
+def test_a_flag_that_would_do_nothing_to_a_run_is_refused(tmp_path, flag):
+    """Without --target the run keeps its own, with its sustain and its smoothing."""
+    with RunFolder.open(tmp_path / "run", made_up.study()):
+        pass
+    done = compare(tmp_path, "run", flag)
+    name = flag.partition("=")[0]
+    assert done.returncode == 2
+    assert f"drop {name}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_direction_of_a_metric_that_the_run_has_is_refused(tmp_path):
+    with RunFolder.open(tmp_path / "run", made_up.study()):
+        pass
+    done = compare(tmp_path, "run", "--target=0.5", "--direction=minimize")
+    assert done.returncode == 2
+    assert "the metric is iou, as the run has it: drop --direction" in done.stderr

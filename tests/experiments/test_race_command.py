@@ -54,6 +54,17 @@ MISTAKES = {
         "drop --input_noise",
     ),
     "classes of numbers": (["--dataset=teacher_student", "--classes=0,1"], "no classes", "drop"),
+    "foreground of no masks": (["--foreground=2"], "has no masks", "drop --foreground"),
+    "dial of nothing": (["--dial=depth"], "no parameters are matched", "--match_parameters=5000"),
+    "tolerance of nothing": (["--tolerance=0.1"], "no parameters are matched", "drop --tolerance"),
+    "seed of no draws": (["--difficulty_seed=2"], "nothing is drawn", "--train_fraction"),
+    "pairs of one order": (["--pairs", "--cross=order:8"], "same data orders", "drop --pairs"),
+    "search of none": (["--tune=default", "--tune_trials=9"], "nothing is searched", "=grid"),
+    "own data and a folder": (
+        ["--task=a.b:c", "--data_dir=here"],
+        "brings its own data",
+        "drop --data_dir",
+    ),
     "window of images": (["--window=9"], "reads no text", "drop --window"),
 }
 

@@ -52,6 +52,9 @@ MISTAKES = {
     "steps word": (["--cohort=width-4", "--member=1", "--steps=a"], "--steps=0,100"),
     "values word": (["--cohort=width-4", "--member=1", "--steps=0", "--values=x"], "gradients"),
     "values without steps": (["--cohort=width-4", "--member=1", "--values=loss"], "--steps"),
+    "file without steps": (["--cohort=width-4", "--member=1", "--out=a.npz"], "--steps"),
+    "another seed": (["--cohort=width-4", "--member=1", "--seed=3"], "drop --seed"),
+    "another rule": (["--cohort=width-4", "--member=1", "--sustain=3"], "drop --sustain"),
     "unknown flag": (["--cohort=width-4", "--member=1", "--nonsense=1"], "nonsense"),
 }
 

@@ -127,7 +127,8 @@ def test_a_model_that_can_overfit_does(task: Task) -> None:
 def scored(task: Task, data: DataArrays, say: Callable[[np.ndarray], Any]) -> dict[Metric, float]:
     """What the validation split gives a predictor that says the same of every example."""
     outputs = jnp.asarray(say(data.validation.targets), jnp.float32)
-    targets, one = jnp.asarray(data.validation.targets), objective(task)
+    targets = jnp.asarray(data.validation.targets)
+    one = objective(task, validation_targets=data.validation.targets)
     figures = one.score(one.tally(outputs, targets, jnp.ones(len(targets))))
     return dict(zip(TASK_METRICS[task], map(float, figures), strict=True))
 

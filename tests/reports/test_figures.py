@@ -1,7 +1,9 @@
+import dataclasses
 import io
 import subprocess
 import sys
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from PIL import Image
 
 from lab.records.reader import cohort_records, read_records
 from lab.reports import drawing, figures
-from lab.specs import TargetSpec
-from lab.words import Clock, Metric
+from lab.specs import NamedMetric, TargetSpec
+from lab.specs.imported import ImportedSpec
+from lab.words import Clock, Direction, Metric
 
 DRAW = """
 import hashlib, sys
@@ -104,3 +107,42 @@ def test_labels_keep_apart_and_inside():
     assert heights[0] == 0.2
     assert heights[-1] <= 1
     assert np.diff(heights).min() > 0.139
+
+
+NAMES = ("two $ and $ more", "one \\$ \\frac{", "_hidden", "a_b^c", "<b>&")
+
+
+def test_a_name_is_drawn_as_it_is_and_never_as_a_formula():
+    """Two dollars in a name began a formula, and a wrong one ended the report."""
+    metric = NamedMetric("cost in $ of $\\frac{", Direction.MAXIMIZE)
+    target = TargetSpec(metric, (0.4, 0.6), sustain=2)
+    plain = cohort()
+    found = cohort_records(plain, 1000, 1e6, *tables(plain, realistic(plain, 40, 0.7)))
+    values = {metric: found.curves.metrics[plain.target.metric]}
+    curves = dataclasses.replace(found.curves, metrics=values)
+    records = {
+        name: dataclasses.replace(
+            found,
+            spec=ImportedSpec(name, target, tuple(plain.grid), plain.members, None, "a.csv"),
+            curves=curves,
+        )
+        for name in NAMES
+    }
+    for picture in figures.draw_all(records, (Clock.STEPS,)):
+        ElementTree.fromstring(picture.svg)
+        said = picture.svg.decode()
+        assert escape(metric.value) in said
+        if picture.name == "incidence":
+            assert all(f"<!-- {escape(name)}: 1,000 parameters -->" in said for name in NAMES)
+
+
+def test_a_logarithmic_axis_has_numbers_where_names_are_no_formulas():
+    with drawing.canvas(1, 1, 2.0) as (figure, axes):
+        panel = axes[0][0]
+        panel.plot([1e-5, 1.0], [0, 1])
+        panel.set(xscale="log")
+        panel.xaxis.set_major_formatter(drawing.PlainPowers())
+        figure.draw_without_rendering()
+        told = [label.get_text() for label in panel.get_xticklabels()]
+    assert {"1e-5", "0.001", "0.1"} <= set(told)
+    assert not any("$" in one for one in told)

@@ -1,5 +1,7 @@
 """Tests beside the win probability, against other people's implementations."""
 
+import math
+
 import lifelines.statistics
 import numpy as np
 import pytest
@@ -17,8 +19,8 @@ from lab.statistics.distributions import (
 from lab.statistics.logrank import Weight, logrank, max_combo_p
 from lab.statistics.logrank import permutation_p as logrank_permutation_p
 from lab.statistics.relabelling import of_members
-from lab.statistics.tables import Table
-from lab.statistics.win_ratio import win_ratio
+from lab.statistics.tables import Cells, Table
+from lab.statistics.win_ratio import win_ratio, win_ratio_of_units
 
 GENERATOR = np.random.default_rng(3)
 TABLES = [Table(GENERATOR.integers(0, 9, 8), GENERATOR.integers(0, 9, 8)) for _ in range(4)]
@@ -146,6 +148,15 @@ def test_win_ratio_by_plain_loops():
     )
     swapped = win_ratio(Table(table.second, table.first), 0.95)
     assert swapped.ratio.lower == pytest.approx(1 / found.ratio.upper, rel=1e-12)
+
+
+def test_win_ratio_stays_finite_however_wide_its_interval():
+    """Two units at a level of 99.99% reach over 6,000 deviations."""
+    first = np.repeat([0, 2], [99_999, 1])
+    second = np.repeat([1, 0], [99_999, 1])
+    unit = np.repeat([0, 1], [50_000, 50_000])
+    ratio = win_ratio_of_units(Cells(first, second, 3), unit, unit, 2, 0.9999).ratio
+    assert 0 < ratio.lower < ratio.estimate < ratio.upper < math.inf
 
 
 def test_win_ratio_interval_covers():

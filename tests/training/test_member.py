@@ -29,7 +29,7 @@ from lab.specs import (
     Varied,
 )
 from lab.training import member as member_module
-from lab.training.member import Member, MemberState, make_member
+from lab.training.member import Member, MemberState, divergence_bound, make_member
 from lab.training.problem import make_problem
 from lab.training.resident import Examples, make_resident
 from lab.words import Hyperparameter, Metric, Precision, Task
@@ -394,6 +394,42 @@ def test_divergence_above_a_factor_of_the_first_batch(factor: float, diverges: b
     assert float(info.metrics_M[0]) > 1.5 * float(state.start_loss)
     assert (bool(info.diverged), bool(info.ended)) == (diverges, diverges)
     assert not diverges or int(after.diverged_at) == 4
+
+
+@pytest.mark.parametrize("start", [2.5, 0.3, -0.3, -40.0])
+@pytest.mark.parametrize("factor", [1.5, 10.0])
+def test_no_member_diverges_by_improving(start: float, factor: float) -> None:
+    """Whatever sign its loss has; above 0 the bound is the factor times the start, to the bit."""
+    bound = divergence_bound(jnp.float32(start), factor)
+    assert float(bound) > start
+    assert float(bound) - start == pytest.approx((factor - 1) * abs(start), rel=1e-6)
+    if start > 0:
+        assert float(bound) == float(factor * jnp.float32(start))
+
+
+def test_a_start_of_nothing_bounds_nothing() -> None:
+    assert float(divergence_bound(jnp.float32(0), 2.0)) == math.inf
+
+
+def test_divergence_of_a_loss_below_zero() -> None:
+    """What counts is how far an evaluation's loss lies above the first batch's."""
+    hard = TargetSpec(Metric.LOSS, (1e-6,), sustain=1)
+    cohort, data = mlp_cohort(divergence_factor=1.5, target=hard), easy_images()
+    problem = make_problem(cohort.data, data)
+    own = problem.objective
+
+    def score(sums: Any) -> jax.Array:
+        return own.score(sums) - 100.0
+
+    member = make_member(cohort, problem._replace(objective=own._replace(score=score)))
+    state = jax.tree.map(lambda leaf: leaf[0], states_of(cohort, (0,), 4))
+    evaluate, validation = jax.jit(member.evaluate), make_resident(data).validation
+    seen = float(evaluate(state, validation)[1].metrics_M[0])
+    assert seen < 0
+    for rise, diverges in ((-5.0, False), (0.1, False), (0.6, True)):
+        start = jnp.float32(seen / (1 - rise))
+        _, info = evaluate(state._replace(start_loss=start), validation)
+        assert bool(info.diverged) == diverges
 
 
 def ended(state: MemberState, cohort: CohortSpec) -> tuple[bool, bool]:

@@ -20,23 +20,21 @@ from lab.words import TASK_METRICS, Task
 SEGMENTATION, CLASSIFICATION = objective(Task.SEGMENTATION), objective(Task.CLASSIFICATION)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _score(task: Task, logits: jax.Array, targets: jax.Array, weights: jax.Array) -> jax.Array:
-    one = objective(task)
-    return one.score(one.tally(logits, targets, weights))
-
-
 def score(
     task: Task,
     logits: npt.ArrayLike,
     targets: npt.ArrayLike,
     weights: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float32]:
-    logits_Bx = np.asarray(logits, np.float32)
-    weights_B = np.ones(len(logits_Bx)) if weights is None else weights
-    return np.asarray(
-        _score(task, logits_Bx, jnp.asarray(targets), jnp.asarray(weights_B, jnp.float32))
-    )
+    logits_Bx, targets_Bx = np.asarray(logits, np.float32), np.asarray(targets)
+    weights_B = np.ones(len(logits_Bx)) if weights is None else np.asarray(weights)
+    one = objective(task, validation_targets=targets_Bx[weights_B == 1])
+
+    @jax.jit
+    def scored(*arrays: jax.Array) -> jax.Array:
+        return one.score(one.tally(*arrays))
+
+    return np.asarray(scored(logits_Bx, targets_Bx, weights_B.astype(np.float32)))
 
 
 # Two images of 2x2: the first says three pixels and one of them is right of two, the second says
@@ -117,6 +115,35 @@ def test_regression_by_hand() -> None:
     assert score(Task.REGRESSION, np.full((3, 1), 2.0), targets)[1] == pytest.approx(0, abs=1e-6)
     batch = objective(Task.REGRESSION).loss(jnp.array([[2.0], [5.0]]), jnp.array([[1.0], [3.0]]))
     assert float(batch) == pytest.approx(5 / 2)
+
+
+@pytest.mark.parametrize("centre", [0.0, 2_000.0, 2e5])
+def test_what_is_explained_does_not_depend_on_where_targets_lie(centre: float) -> None:
+    """2000 give or take 5: float32 keeps nothing of E[y^2] - E[y]^2. R2 as numpy has it in float64.
+
+    Chunks of 50, the last padded: the residuals' mean over the deviations' is no chunk's own.
+    """
+    rng = np.random.default_rng(0)
+    targets = (centre + rng.normal(0, 5, (220, 2))).astype(np.float32)
+    outputs = (targets + rng.normal(0, 2, (220, 2))).astype(np.float32)
+    exact = np.float64(targets)
+    left = np.square(np.float64(outputs) - exact).sum()
+    expected = 1 - left / np.square(exact - exact.mean(0)).sum()
+    one = objective(Task.REGRESSION, validation_targets=targets)
+    pad = np.zeros((30, 2), np.float32)
+    parts = (np.concatenate([said, pad]).reshape(5, 50, 2) for said in (outputs, targets))
+    weights = np.repeat([1.0, 0.0], [220, 30]).astype(np.float32).reshape(5, 50)
+    sums = [one.tally(*map(jnp.asarray, chunk)) for chunk in zip(*parts, weights, strict=True)]
+    found = one.score(tuple(sum(each) for each in zip(*sums, strict=True)))
+    assert float(found[1]) == pytest.approx(expected, abs=1e-5)
+    assert score(Task.REGRESSION, outputs, targets)[1] == pytest.approx(expected, abs=1e-5)
+
+
+def test_targets_that_do_not_vary_leave_nothing_to_explain() -> None:
+    targets = np.full((4, 1), 7.0, np.float32)
+    loss, explained = score(Task.REGRESSION, targets + 1, targets)
+    assert loss == 1
+    assert np.isnan(explained)
 
 
 def smoothed_loss(task: Task, logits: npt.NDArray, targets: npt.NDArray, weight: float) -> float:

@@ -247,6 +247,16 @@ def test_a_task_that_cannot_be_trained_on_is_told_why(name: str) -> None:
     assert str(refused.value) == TASKS[name]
 
 
+def test_a_divergence_factor_of_a_loss_that_starts_at_nothing_is_refused() -> None:
+    task = resolve_task("user_tasks:satisfied")
+    with pytest.raises(UsageError) as refused:
+        check_own(cohort("FieldNet", task=task, divergence_factor=2.0), load_own(task))
+    assert str(refused.value) == (
+        "divergence_factor is 2, but the loss is 0 at step 0, for member 0 on its first batch; no "
+        "rise can be counted in a start of 0: drop --divergence_factor"
+    )
+
+
 def test_a_loss_that_raises_is_told_with_what_it_was_given() -> None:
     for name, begins, ends in (
         (

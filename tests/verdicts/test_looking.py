@@ -10,6 +10,7 @@ import pytest
 from lab.records.cohort import CohortRecords, Curves
 from lab.specs import ContrastSpec, SeedsSpec, SequentialSpec, StudySpec
 from lab.statistics.sequences import win_bounds
+from lab.verdicts import document
 from lab.verdicts.deciding import decision_on, issues, meet
 from lab.verdicts.judge import judge
 from lab.verdicts.looking import at_look, deciding_look
@@ -161,3 +162,24 @@ def test_what_an_early_look_has_excluded_stays_excluded():
     later = [one.difference for one in last.landmarks]
     assert all(a.lower <= b.lower for a, b in zip(earlier, later, strict=True))
     assert any(a.lower == b.lower > -1 for a, b in zip(earlier, later, strict=True))
+
+
+def test_blocks_in_which_thousands_tie_are_no_evidence_and_can_be_written():
+    """Two identical blocks of 2,048, all but a few of whom hit at one evaluation: log e was inf."""
+    members = 2_048
+    hits = np.where(np.arange(members) < 1_900, 5, 0)
+    records = {
+        name: dataclasses.replace(
+            cohort(name, hits, seed),
+            spec=dataclasses.replace(SPEC, name=name, members=members, seed=seed),
+            planned=members,
+        )
+        for name, seed in (("small", 1), ("large", 2))
+    }
+    comparison, _ = asked(times(1, 12), times(2, 40))
+    comparison = dataclasses.replace(comparison, sequential=SequentialSpec((members,)))
+    found = judge(comparison, records)
+    hard = found.contrasts[-1].decision
+    assert hard.log_e_value < 0
+    assert hard.p_value == 1
+    assert document.from_json(document.to_json(found)) == found

@@ -137,3 +137,25 @@ def test_a_study_with_settings_and_a_search_goes_to_json_and_back(pair):
     )
     made = study({"small": dataclasses.replace(pair["small"], spec=one), "large": pair["large"]})
     assert StudySpec.from_json(made.to_json()) == made
+
+
+def test_settings_and_cohorts_that_nearly_share_a_name_are_told_apart(made):
+    """1e+09 stood as 1e-09, and a cohort a_b as a-b, so that one took the other's place."""
+    records = varied(made([20] * 6).records("a_b"))
+    vary = (Varied(Hyperparameter.LEARNING_RATE, (1e9, 1e-9)),)
+    names = [
+        at_setting(
+            dataclasses.replace(
+                records, spec=dataclasses.replace(records.spec, name=name, vary=vary)
+            ),
+            [rate(value)],
+        ).spec.name
+        for name in ("a_b", "a-b")
+        for value in (1e9, 1e-9)
+    ]
+    assert names == [
+        "a_b-learning-rate-1e9",
+        "a_b-learning-rate-1e-9",
+        "a-b-learning-rate-1e9",
+        "a-b-learning-rate-1e-9",
+    ]
