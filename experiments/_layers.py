@@ -27,9 +27,9 @@ from lab.models import Signature, build_network, match_parameters
 from lab.models.layers import LayerTable, layer_table
 from lab.quantities import flops, percent
 from lab.races import open_data
+from lab.records.environment import read_environment
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
-from lab.records.store import read_environment
 from lab.reports.formatting import NONE
 from lab.reports.tables import Table
 from lab.reports.text import WIDTH

@@ -14,8 +14,9 @@ import jax
 from lab.data.arrays import DataArrays
 from lab.records.cohort import CohortRecords
 from lab.records.costs import SoloSeconds
+from lab.records.environment import read_environment
 from lab.records.reader import read_records
-from lab.records.store import RunFolder, read_environment, read_json
+from lab.records.store import RunFolder, read_json
 from lab.reports import costs, text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec

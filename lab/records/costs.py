@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Self
 
 from lab.errors import UsageError
+from lab.specs.rules import require, require_positive
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class SoloSeconds:
     steps_per_repeat: int
     compile_seconds: float
     device: str
+
+    def __post_init__(self) -> None:
+        require_positive(self, "estimate", "lower", "upper", "repeats", "steps_per_repeat")
+        require(0 < self.level < 1, f"level is {self.level}; it must lie in (0, 1)")
 
     def taken_as(self, seconds: float) -> Self:
         """The same, were a step known to take so long."""

@@ -9,7 +9,9 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from lab.documents import parsed_object
 from lab.errors import UsageError
+from lab.records.environment import ENVIRONMENT_SCHEMA, read_environment
 from lab.records.files import TEMPORARY_SUFFIX, cannot_write, remove_leftovers, write_whole
 from lab.records.lock import take_lock
 from lab.records.parts import RecordConflict, part_path, write_part
@@ -17,7 +19,6 @@ from lab.records.paths import RunPaths
 from lab.specs import StudySpec
 from lab.words import Clock
 
-ENVIRONMENT_SCHEMA = 1
 _MOST_DIFFERENCES = 3
 
 
@@ -117,22 +118,14 @@ class RunFolder:
         write_whole(self.paths.verdict, text)
 
 
-def read_environment(paths: RunPaths) -> dict[str, Any]:
-    """environment.json: `schema`, `cohorts` (name -> what a step costs), `sessions`."""
-    return read_json(paths.environment)
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a run folder; UsageError, naming the file, when it is none."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return parsed_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path} cannot be read: {error}; run the study again to finish it"
+            f"{path} cannot be read: {error}: give the run's command again, which writes it anew"
         ) from error
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} is JSON, but not an object; was it edited?")
-    return document
 
 
 def require_tunable(root: str | Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from made_up import cohort, study, tables
 
 from lab.errors import UsageError
+from lab.records.environment import read_environment
 from lab.records.parts import RecordConflict, read_parts
 from lab.records.schema import MEMBERS
-from lab.records.store import RunFolder, read_environment, read_json
+from lab.records.store import RunFolder, read_json
 from lab.specs import SGDSpec, Varied
 from lab.words import Clock, Hyperparameter, Metric
 

@@ -1,0 +1,151 @@
+"""environment.json: what a run cost and ran with, read strictly, for a run folder may be anybody's.
+
+What is read is plain data, so that later versions of the lab may add to it; each field that this
+version knows is of its type.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import cattrs
+
+from lab.documents import parsed_object, reasons, strict_converter
+from lab.errors import UsageError
+from lab.records.costs import SoloSeconds
+from lab.records.paths import RunPaths
+from lab.specs.rules import require, require_positive
+
+ENVIRONMENT_SCHEMA = 1
+
+_CONVERTER = strict_converter(forbid_extra_keys=False)
+_WAY_OUT = (
+    "restore it from a copy; or, where all members have ended, remove it and give the run's "
+    "command again, which counts and times a step anew; or else pass another --out"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CohortFacts:
+    """What a step of a cohort costs, and how its lanes stood; None where a run did not keep it."""
+
+    parameters: int
+    flops_per_step: float
+    lanes: int | None = None
+    lane_width: int | None = None
+    lane_width_chosen: str | None = None
+    devices: int | None = None
+    evaluations_per_dispatch: int | None = None
+    operations: dict[str, str] | None = None
+    compiler_options: dict[str, str | bool] | None = None
+    data_digest: str | None = None
+    source_digest: str | None = None
+    moved_bytes_per_step: float | None = None
+    state_bytes: int | None = None
+    solo_seconds: SoloSeconds | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(self, "parameters", "flops_per_step")
+        for name in ("lanes", "lane_width", "devices", "evaluations_per_dispatch"):
+            if getattr(self, name) is not None:
+                require_positive(self, name)
+        width = self.lane_width or 1
+        require(
+            self.lanes is None or self.lanes % width == 0,
+            f"{self.lanes} lanes cannot stand in blocks of {width}",
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Throughput:
+    """How fast a session trained a cohort; device-seconds are of all devices together."""
+
+    useful_fraction: float | None = None
+    member_steps_per_second: float | None = None
+    data_wait_fraction: float | None = None
+    members_ended: int | None = None
+    device_seconds: float | None = None
+    compile_seconds: float | None = None
+    compile_device_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        timed = (self.members_ended, self.device_seconds, self.compile_device_seconds)
+        require(
+            self.device_seconds is None or None not in timed,
+            "device_seconds come with members_ended and compile_device_seconds",
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """A start of the run, or a resumption."""
+
+    started: str | None = None
+    command: str | list[str] | None = None
+    versions: dict[str, str] | None = None
+    platform: str | None = None
+    devices: list[str] | None = None
+    device_kind: str | None = None
+    deterministic: bool | None = None
+    nothing_recorded_before: bool | None = None
+    throughput: dict[str, Throughput] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Environment:
+    """The whole document."""
+
+    schema: int
+    cohorts: dict[str, CohortFacts]
+    sessions: list[Session]
+
+    def __post_init__(self) -> None:
+        require(
+            self.schema == ENVIRONMENT_SCHEMA,
+            f"its schema is {self.schema}, and this lab reads {ENVIRONMENT_SCHEMA}",
+        )
+
+
+def _command(value: Any, _: Any) -> str | list[str] | None:
+    return (
+        value if value is None or isinstance(value, str) else _CONVERTER.structure(value, list[str])
+    )
+
+
+def _option(value: Any, _: Any) -> str | bool:
+    return value if isinstance(value, bool) else _CONVERTER.structure(value, str)
+
+
+_CONVERTER.register_structure_hook(str | list[str] | None, _command)
+_CONVERTER.register_structure_hook(str | bool, _option)
+
+
+def read_environment(paths: RunPaths) -> dict[str, Any]:
+    """environment.json as it stands: `schema`, `cohorts` (name -> `CohortFacts`), `sessions`.
+
+    UsageError, with a way out, for a file that cannot be read or is not what a run writes.
+    """
+    path = paths.environment
+    try:
+        document = parsed_object(path.read_text(encoding="utf-8"))
+        _CONVERTER.structure(document, Environment)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}: {_WAY_OUT}") from error
+    except cattrs.BaseValidationError as error:
+        raise UsageError(
+            f"{path} is not what a run writes: {reasons(error)}: {_WAY_OUT}"
+        ) from error
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path} cannot be read: {reason}: {_WAY_OUT}") from error
+    return document
+
+
+def cohort_facts(paths: RunPaths, environment: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What `environment` says of a cohort; UsageError, with a way out, where it says nothing."""
+    facts = environment["cohorts"].get(name)
+    if facts is None:
+        raise UsageError(
+            f"{paths.environment} does not say what a step of cohort {name!r} costs: {_WAY_OUT}"
+        )
+    return dict(facts)
