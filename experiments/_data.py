@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from lab.errors import UsageError
+from lab.records.files import given_path
 from lab.specs import DataSpec, DifficultySpec, TextSpec
 from lab.words import Residence, Task, Tokens
 
@@ -73,7 +74,7 @@ OF_TFDS = (
 
 def data_dir() -> Path | None:
     """Where TFDS keeps its data; None is TFDS's own default."""
-    return None if _DATA_DIR.value is None else Path(_DATA_DIR.value)
+    return None if _DATA_DIR.value is None else given_path("data_dir", _DATA_DIR.value)
 
 
 def data_spec(name: str, task: Task, foreground: Sequence[str] = ("1",)) -> DataSpec:

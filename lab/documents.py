@@ -1,5 +1,6 @@
 """JSON from outside: read whole or refused, and turned into typed data by its own types alone."""
 
+import dataclasses
 import json
 import typing
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def strict_converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_factory(_is_object, _object_hook)
+    converter.register_structure_hook_factory(dataclasses.is_dataclass, _fields_hook)
     return converter
 
 
@@ -120,6 +122,17 @@ def _object_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any],
 
     def read(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
+            raise TypeError("not an object")
+        return each(value, kind)
+
+    return read
+
+
+def _fields_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    each = converter.gen_structure_attrs_fromdict(kind)
+
+    def read(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):  # Of text, cattrs would ask whether it holds the keys.
             raise TypeError("not an object")
         return each(value, kind)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 from lab.data.arrays import DataArrays
+from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
 from lab.records.costs import SoloSeconds
 from lab.records.environment import read_environment
@@ -144,6 +145,11 @@ def _members(
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
     fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
     if not finished and not fresh:
+        if not known and not all_done(plans, folder):
+            raise UsageError(
+                f"{folder.paths.environment} is gone, and with it how members that are still to be "
+                "trained would round: restore it from a copy, or pass another --out"
+            )
         require_same_bits(known)
     if introduced:
         say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))

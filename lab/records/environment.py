@@ -23,26 +23,28 @@ _WAY_OUT = (
     "restore it from a copy; or, where all members have ended, remove it and give the run's "
     "command again, which counts and times a step anew; or else pass another --out"
 )
+_ABSENT: Any = None
+"""What is not there: a run of before it was kept. A null there is refused."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CohortFacts:
-    """What a step of a cohort costs, and how its lanes stood; None where a run did not keep it."""
+    """What a step of a cohort costs, and how its lanes stood."""
 
     parameters: int
     flops_per_step: float
-    lanes: int | None = None
-    lane_width: int | None = None
-    lane_width_chosen: str | None = None
-    devices: int | None = None
-    evaluations_per_dispatch: int | None = None
-    operations: dict[str, str] | None = None
-    compiler_options: dict[str, str | bool] | None = None
-    data_digest: str | None = None
-    source_digest: str | None = None
-    moved_bytes_per_step: float | None = None
-    state_bytes: int | None = None
-    solo_seconds: SoloSeconds | None = None
+    lanes: int = _ABSENT
+    lane_width: int = _ABSENT
+    lane_width_chosen: str = _ABSENT
+    devices: int = _ABSENT
+    evaluations_per_dispatch: int = _ABSENT
+    operations: dict[str, str] = _ABSENT
+    compiler_options: dict[str, str | bool] = _ABSENT
+    data_digest: str = _ABSENT
+    source_digest: str = _ABSENT
+    moved_bytes_per_step: float = _ABSENT
+    state_bytes: int = _ABSENT
+    solo_seconds: SoloSeconds = _ABSENT
 
     def __post_init__(self) -> None:
         require_positive(self, "parameters", "flops_per_step")
@@ -60,13 +62,13 @@ class CohortFacts:
 class Throughput:
     """How fast a session trained a cohort; device-seconds are of all devices together."""
 
-    useful_fraction: float | None = None
-    member_steps_per_second: float | None = None
-    data_wait_fraction: float | None = None
-    members_ended: int | None = None
-    device_seconds: float | None = None
-    compile_seconds: float | None = None
-    compile_device_seconds: float | None = None
+    useful_fraction: float = _ABSENT
+    member_steps_per_second: float = _ABSENT
+    data_wait_fraction: float = _ABSENT
+    members_ended: int = _ABSENT
+    device_seconds: float = _ABSENT
+    compile_seconds: float = _ABSENT
+    compile_device_seconds: float = _ABSENT
 
     def __post_init__(self) -> None:
         timed = (self.members_ended, self.device_seconds, self.compile_device_seconds)
@@ -80,15 +82,18 @@ class Throughput:
 class Session:
     """A start of the run, or a resumption."""
 
-    started: str | None = None
-    command: str | list[str] | None = None
-    versions: dict[str, str] | None = None
-    platform: str | None = None
-    devices: list[str] | None = None
-    device_kind: str | None = None
-    deterministic: bool | None = None
-    nothing_recorded_before: bool | None = None
-    throughput: dict[str, Throughput] | None = None
+    started: str = _ABSENT
+    command: str | list[str] = _ABSENT
+    versions: dict[str, str] = _ABSENT
+    platform: str = _ABSENT
+    devices: list[str] = _ABSENT
+    device_kind: str = _ABSENT
+    deterministic: bool = _ABSENT
+    nothing_recorded_before: bool = _ABSENT
+    throughput: dict[str, Throughput] = _ABSENT
+
+    def __post_init__(self) -> None:
+        require(self.devices is None or bool(self.devices), "a session has no device")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def _option(value: Any, _: Any) -> str | bool:
     return value if isinstance(value, bool) else _CONVERTER.structure(value, str)
 
 
-_CONVERTER.register_structure_hook(str | list[str] | None, _command)
+_CONVERTER.register_structure_hook(str | list[str], _command)
 _CONVERTER.register_structure_hook(str | bool, _option)
 
 

@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from lab.documents import parsed_object
 from lab.errors import UsageError
 from lab.records.environment import ENVIRONMENT_SCHEMA, read_environment
-from lab.records.files import TEMPORARY_SUFFIX, cannot_write, remove_leftovers, write_whole
+from lab.records.files import cannot_write, is_leftover, remove_leftovers, write_whole
 from lab.records.lock import take_lock
 from lab.records.parts import RecordConflict, part_path, write_part
 from lab.records.paths import RunPaths
@@ -42,6 +43,8 @@ class RunFolder:
         paths = RunPaths(Path(path))
         for cohort in study.cohorts:
             paths.cohort(cohort.name)  # Refuses a name that leads out of the folder.
+        if not paths.study.exists():
+            _require_apart([cohort.name for cohort in study.cohorts])
         tuned = any(cohort.tuned is not None for cohort in study.cohorts)
         _require_free_or_run(paths, tuned)
         try:
@@ -139,20 +142,30 @@ def require_tunable(root: str | Path) -> None:
         )
 
 
+def _require_apart(names: Sequence[str]) -> None:
+    """UsageError for cohorts whose folders would be one where upper and lower case are not two."""
+    counts = Counter(name.casefold() for name in names)
+    alike = [name for name in names if counts[name.casefold()] > 1]
+    if alike:
+        raise UsageError(
+            f"cohorts {', '.join(alike)} differ in upper and lower case alone, and some disks hold "
+            "their folders for one: give them other names"
+        )
+
+
 def _require_free_or_run(paths: RunPaths, tuned: bool) -> None:
     """The folder is missing, a run folder, or empty but for what a killed start left.
 
     Where a study is `tuned` its searches come first, and lie there before it.
     """
     try:
-        names = {entry.name for entry in paths.root.iterdir()}
+        names = {entry.name for entry in paths.root.iterdir() if not is_leftover(entry)}
     except FileNotFoundError:
         return
     except OSError as error:
         raise cannot_write(paths.root, error) from error
-    litter = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
     ours = {paths.lock.name, *([paths.tuning.name] if tuned else [])}
-    if paths.study.name not in names and names - litter - ours:
+    if paths.study.name not in names and names - ours:
         raise UsageError(
             f"{paths.root} is not empty and holds no {paths.study.name}, so it is no run folder: "
             "pass a new --out"

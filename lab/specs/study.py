@@ -46,6 +46,7 @@ class StudySpec:
     def __post_init__(self) -> None:
         names = [cohort.name for cohort in self.cohorts]
         require(bool(names), "a study needs at least one cohort")
+        require(bool(self.clocks), "a study needs at least one clock")
         require(len(set(names)) == len(names), f"cohort names {names} are not distinct")
         for contrast in self.contrasts:
             for name in (contrast.smaller, contrast.larger):
