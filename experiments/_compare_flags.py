@@ -8,6 +8,7 @@ from absl import flags
 
 from lab.errors import UsageError
 from lab.records.cohort import AnyMetric, CohortRecords
+from lab.records.costs import require_cost
 from lab.records.imported.curves import Grid, Rules, Short
 from lab.records.imported.reading import SYNONYMS, Source
 from lab.records.reader import read_study
@@ -66,6 +67,9 @@ def target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None
 
 
 def rules(target: TargetSpec) -> Rules:
+    costs = _mapping(_FLOPS.value, "flops_per_step", _positive(float))
+    for name, cost in costs.items():
+        require_cost(f"flops_per_step of {name!r}", cost)
     return Rules(
         target=target,
         short=_SHORT.value,
@@ -73,7 +77,7 @@ def rules(target: TargetSpec) -> Rules:
         budget=_BUDGET.value,
         batch_sizes=_mapping(_BATCH.value, "batch_size", _positive(int)),
         parameters=_mapping(_PARAMETERS.value, "parameters", _positive(int)),
-        flops_per_step=_mapping(_FLOPS.value, "flops_per_step", _positive(float)),
+        flops_per_step=costs,
     )
 
 

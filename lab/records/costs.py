@@ -6,6 +6,18 @@ from typing import Any, Self
 from lab.errors import UsageError
 from lab.specs.rules import require, require_positive
 
+LEAST_COST, MOST_COST = 1e-30, 1e30
+"""Of a step, in FLOPs or seconds: beyond them the square of a time is no number any more."""
+
+
+def require_cost(name: str, value: float) -> None:
+    """UsageError for a step that costs less or more than can be reckoned with."""
+    require(
+        LEAST_COST <= value <= MOST_COST,
+        f"{name} is {value}; it must lie in [{LEAST_COST:g}, {MOST_COST:g}]: pass it in another "
+        "unit, the same for all",
+    )
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SoloSeconds:
@@ -26,7 +38,9 @@ class SoloSeconds:
     device: str
 
     def __post_init__(self) -> None:
-        require_positive(self, "estimate", "lower", "upper", "repeats", "steps_per_repeat")
+        require_positive(self, "repeats", "steps_per_repeat")
+        for name in ("estimate", "lower", "upper"):
+            require_cost(name, getattr(self, name))
         require(0 < self.level < 1, f"level is {self.level}; it must lie in (0, 1)")
 
     def taken_as(self, seconds: float) -> Self:

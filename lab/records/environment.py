@@ -12,7 +12,7 @@ import cattrs
 
 from lab.documents import parsed_object, reasons, strict_converter
 from lab.errors import UsageError
-from lab.records.costs import SoloSeconds
+from lab.records.costs import SoloSeconds, require_cost
 from lab.records.paths import RunPaths
 from lab.specs.rules import require, require_positive
 
@@ -47,7 +47,8 @@ class CohortFacts:
     solo_seconds: SoloSeconds = _ABSENT
 
     def __post_init__(self) -> None:
-        require_positive(self, "parameters", "flops_per_step")
+        require_positive(self, "parameters")
+        require_cost("flops_per_step", self.flops_per_step)
         for name in ("lanes", "lane_width", "devices", "evaluations_per_dispatch"):
             if getattr(self, name) is not None:
                 require_positive(self, name)
