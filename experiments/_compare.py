@@ -11,11 +11,12 @@ the rules that the lab trains by. A metric that is nan or inf is a run that has 
 empty cell is an evaluation that did not measure it. Writes verdict.json, tables/ and figures/.
 """
 
+import contextlib
 import hashlib
 import json
-import re
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -24,12 +25,20 @@ from experiments import _compare_flags as _given
 from experiments._analysis import run_analysis
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
-from lab.records.files import write_whole
+from lab.records.files import (
+    cannot_write,
+    given_path,
+    is_leftover,
+    remove_leftovers,
+    write_whole,
+)
 from lab.records.imported import curves, recorded
 from lab.records.imported.reading import Source, read_rows, sources
+from lab.records.lock import take_lock
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
 from lab.reports import pictures, tables, text, turning, typeset
+from lab.reports.file_names import file_stems
 from lab.specs import Comparison, ContrastSpec
 from lab.verdicts import document
 from lab.verdicts.judge import judge
@@ -43,8 +52,7 @@ _OUT = flags.DEFINE_string(
     "out", None, "Folder for the result; by default one under comparisons/.", allow_override=True
 )
 
-_UNSAFE = re.compile(r"[^\w.-]")
-_OURS = {"verdict.json", "tables", "figures"}
+_OURS = {"verdict.json", "tables", "figures", ".lock"}
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +61,7 @@ def main(arguments: list[str]) -> None:
         raise UsageError("nothing to compare: scripts/compare RUN|CURVES.csv|CURVES.parquet ...")
     inputs = sources(arguments)
     folder = _folder()
+    _require_own(folder)
     runs = [one for one in inputs if one.path.is_dir()]
     files = [one for one in inputs if not one.path.is_dir()]
     records, notes = _records(runs, files)
@@ -63,8 +72,9 @@ def main(arguments: list[str]) -> None:
         for name, one in records.items()
     }
     written = document.to_json(verdict)
-    write_whole(folder / "verdict.json", written)
-    _write(folder, json.loads(written), shown, comparison)
+    with _held(folder):
+        write_whole(folder / "verdict.json", written)
+        _write(folder, json.loads(written), shown, comparison)
     for note in notes:
         print(f"note: {note}")
     print(text.closing(shown, json.loads(written)))
@@ -192,12 +202,36 @@ def _folder() -> Path:
     if _OUT.value is None:
         words = json.dumps(sys.argv[1:])
         return Path("comparisons") / hashlib.sha256(words.encode()).hexdigest()[:8]
-    folder = Path(_OUT.value).expanduser()
+    return given_path("out", _OUT.value)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Takes the lock that runs take too: two results in one folder would be neither."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    paths = RunPaths(folder)
+    lock = take_lock(paths.lock)
+    try:
+        _require_own(folder)  # Once more: somebody may have written before this held it.
+        for inner in (folder, paths.tables, paths.figures):
+            remove_leftovers(inner)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _require_own(folder: Path) -> None:
+    """UsageError for a folder that holds other things than a comparison writes."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"out is {folder}, which is a file: pass a folder")
-    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - _OURS:
+    if (
+        folder.is_dir()
+        and {entry.name for entry in folder.iterdir() if not is_leftover(entry)} - _OURS
+    ):
         raise UsageError(f"out is {folder}, which holds other things: pass a new folder")
-    return folder
 
 
 def _write(
@@ -211,11 +245,11 @@ def _write(
     write_whole(paths.tables / "contrasts.csv", tables.contrasts_csv(found))
     write_whole(paths.tables / "maps.csv", turning.maps_csv(found))
     write_whole(paths.tables / "shares.csv", turning.shares_csv(found))
+    pairs = tables.pairs(found)
+    stems = file_stems([*pairs], taken=("cohorts",))
     named = {"cohorts": tables.cohort_table(found, records)}
-    for (smaller, larger), contrasts in tables.pairs(found).items():
-        named[_UNSAFE.sub("_", f"{smaller}-{larger}")] = tables.contrast_table(
-            contrasts, notes=True
-        )
+    for pair, contrasts in pairs.items():
+        named[stems[pair]] = tables.contrast_table(contrasts, notes=True)
     for name, table in named.items():
         write_whole(paths.tables / f"{name}.md", typeset.markdown(table))
         write_whole(paths.tables / f"{name}.tex", typeset.latex(table))

@@ -7,6 +7,7 @@ from absl import flags
 
 from experiments._unused import require_unused
 from lab.errors import UsageError
+from lab.records.files import given_path
 from lab.specs import DataSpec, DifficultySpec, TextSpec
 from lab.words import Residence, Task, Tokens
 
@@ -75,7 +76,7 @@ OF_TFDS = (
 
 def data_dir() -> Path | None:
     """Where TFDS keeps its data; None is TFDS's own default."""
-    return None if _DATA_DIR.value is None else Path(_DATA_DIR.value)
+    return None if _DATA_DIR.value is None else given_path("data_dir", _DATA_DIR.value)
 
 
 def data_spec(

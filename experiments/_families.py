@@ -10,7 +10,6 @@ already is read from its run folder, so that an interrupted table is gone on wit
 """
 
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from lab.data.catalogue import OWN_SETS
 from lab.errors import UsageError
 from lab.models import count_parameters
 from lab.races import open_data
-from lab.records.files import write_whole
+from lab.records.files import given_file, given_path, write_whole
 from lab.records.reader import read_records
 from lab.reports.tables import Table
 from lab.reports.typeset import markdown
@@ -88,14 +87,15 @@ CELLS = (
 def main() -> None:
     """Runs what is asked and not there yet; prints the table."""
     require_only(_TAKEN, _flags.SHARED)
+    file = None if _MARKDOWN.value is None else given_file("markdown", _MARKDOWN.value)
     rows = []
     for cell in _asked():
         rows.append(_row(cell))
         print("  ".join(rows[-1]), flush=True)
     table = markdown(Table(HEADER, tuple(rows), frozenset(NUMERIC)))
     print(f"\n{table}")
-    if _MARKDOWN.value is not None:
-        write_whole(Path(_MARKDOWN.value), table)
+    if file is not None:
+        write_whole(file, table)
 
 
 def _asked() -> tuple[Cell, ...]:
@@ -138,7 +138,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
     """Trains the cell's members, unless that was done, and tells of them."""
     cohort, data = _cohort(cell)
     problem = make_problem(cohort.data, data)
-    root = Path(_FOLDER.value) / cohort.name
+    root = given_path("folder", _FOLDER.value) / cohort.name
     started = time.monotonic()
     run_study(
         StudySpec(f"Does {cell.family} learn {cell.dataset}?", (cohort,), ()),

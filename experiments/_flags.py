@@ -1,7 +1,6 @@
 """The flags that every experiment shares, and how they become specs."""
 
 import contextlib
-import io
 import itertools
 import os
 import shlex
@@ -12,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from absl import app, flags, logging
+from absl import flags
 
 from experiments import _clocks, _data, _initial, _training, _tuning
+from experiments._door import enter
 from experiments._unused import require_unused
 from lab.errors import UsageError
-from lab.printable import show_controls
-from lab.records.parts import RecordConflict
+from lab.records.files import given_path
 from lab.specs import (
     AnyDataSpec,
     CohortSpec,
@@ -218,7 +217,7 @@ def _joined(values: Sequence[int]) -> str:
 def out_folder(experiment: str, fingerprint: str) -> Path:
     """Where the run is kept."""
     if _OUT.value is not None:
-        return Path(_OUT.value).expanduser()
+        return given_path("out", _OUT.value)
     return Path("runs") / f"{experiment}-{fingerprint[:8]}"
 
 
@@ -231,14 +230,25 @@ def command() -> str:
 
 def run_main(main: Callable[[], None]) -> None:
     """Runs an experiment's main; a user's mistake ends in one line on stderr and exit status 2."""
-    logging.set_verbosity(logging.WARNING)
     signal.signal(signal.SIGINT, _interrupted)
     signal.signal(signal.SIGTERM, _terminated)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # A narrow locale must not end a study.
-    show_controls()
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+    enter(
+        lambda _: _prepared(main),
+        arguments=False,
+        on_conflict="; another machine, another version or another lane width computes other last "
+        "digits: go on where the run began, or pass another --out",
+        end=_end,
+    )
+
+
+def _prepared(main: Callable[[], None]) -> None:
+    _prepare_jax()
+    main()
+
+
+def _end(status: int) -> NoReturn:
+    """At once: after a failed save Orbax's threads would hold the process for minutes."""
+    os._exit(status)
 
 
 def _interrupted(*_: object) -> None:
@@ -269,38 +279,3 @@ def end_saved() -> NoReturn:
     sys.stdout.flush()
     os.write(2, b"\nerror: terminated; training is saved, and the same command goes on from here\n")
     os._exit(143)
-
-
-def _parse(arguments: Sequence[str]) -> list[str]:
-    if any(argument in ("--help", "-help") for argument in arguments):
-        print(sys.modules["__main__"].__doc__)
-        print(flags.FLAGS.main_module_help())
-        sys.exit(0)
-    try:
-        rest = flags.FLAGS(arguments)
-    except flags.Error as error:
-        _fail(f"{' '.join(str(error).split())}; --help lists the flags", 2)
-    if rest[1:]:
-        _fail(f"argument {rest[1]!r} is no flag; flags begin with --, see --help", 2)
-    return rest
-
-
-def _guarded(main: Callable[[], None]) -> None:
-    try:
-        _prepare_jax()
-        main()
-    except UsageError as error:
-        _fail(str(error), 2)
-    except RecordConflict as error:
-        _fail(
-            f"{error}; another machine, another version or another lane width computes other last "
-            "digits: go on where the run began, or pass another --out",
-            1,
-        )
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    """Ends at once: after a failed save Orbax's threads would hold the process for minutes."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    os._exit(status)

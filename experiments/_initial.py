@@ -1,10 +1,9 @@
 """The flags of the state that members start from, and how they become a spec."""
 
-from pathlib import Path
-
 from absl import flags
 
 from lab.errors import UsageError
+from lab.records.files import given_path
 from lab.specs import InitialSpec, SourceSpec
 from lab.words import Parametrisation, Scheme, Use
 
@@ -91,4 +90,4 @@ def _source(text: str) -> SourceSpec:
 
 
 def _whole(folder: str) -> str:
-    return str(Path(folder).expanduser().resolve()) if folder else ""
+    return str(given_path("pretrained", folder).resolve()) if folder else ""

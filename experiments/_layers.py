@@ -28,9 +28,10 @@ from lab.models import Signature, build_network, match_parameters
 from lab.models.layers import LayerTable, layer_table
 from lab.quantities import flops, percent
 from lab.races import open_data
+from lab.records.environment import cohort_facts, read_environment
+from lab.records.files import given_path
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
-from lab.records.store import read_environment
 from lab.reports.formatting import NONE
 from lab.reports.tables import Table
 from lab.reports.text import WIDTH
@@ -91,7 +92,7 @@ def main(arguments: list[str]) -> None:
         require_unused(["batch_size"], "the table alone has no training step in it")
     if _BATCH_SIZE.value <= 0:
         raise UsageError(f"batch_size is {_BATCH_SIZE.value}; it must be positive: pass 16")
-    parts = _of_run(Path(arguments[0])) if arguments else [_of_flags()]
+    parts = _of_run(given_path("the run folder", arguments[0])) if arguments else [_of_flags()]
     print("\n\n\n".join(parts), flush=True)
 
 
@@ -122,11 +123,13 @@ def _of_run(root: Path) -> Iterator[str]:
         raise UsageError(
             f"{root} has no cohort {_COHORT.value!r}; pass one of {', '.join(cohorts)}"
         )
-    recorded = read_environment(RunPaths(root))["cohorts"]
+    paths = RunPaths(root)
+    environment = read_environment(paths)
     for name in cohorts if _COHORT.value is None else [_COHORT.value]:
         cohort = cohorts[name]
+        recorded = cohort_facts(paths, environment, name)
         notes = [
-            f"its record has {flops(recorded[name]['flops_per_step'])} a training step, with loss "
+            f"its record has {flops(recorded['flops_per_step'])} a training step, with loss "
             "and optimizer, in the forms of operations that it was computed in"
         ]
         signature = _signature_of(cohort.data)

@@ -9,7 +9,6 @@ members share do to the time; with --mine where a run of your own lies among the
 few seconds, needs no accelerator, and leaves the run folder as it is.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from absl import flags
 from experiments._analysis import run_analysis, whole_run
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
-from lab.records.files import write_whole
+from lab.records.files import given_file, given_path, write_whole
 from lab.reports.luck_text import told
 from lab.statistics.placing import State
 from lab.verdicts.luck import OwnRun, luck, to_json
@@ -42,7 +41,7 @@ def main(arguments: list[str]) -> None:
             f"{len(arguments)} run folders were given, it takes one: scripts/luck RUN "
             "[--cohort=NAME] [--mine=STEP]"
         )
-    run = Path(arguments[0])
+    run = given_path("the run folder", arguments[0])
     own = _own(_MINE.value)
     file = _file(run)
     found = tuple(luck(one, own, _threshold(one)) for one in _records(run))
@@ -91,14 +90,9 @@ def _file(run: Path) -> Path | None:
     """Seen to be writable before anything is computed."""
     if _JSON.value is None:
         return None
-    file = Path(_JSON.value).expanduser()
+    file = given_file("json", _JSON.value)
     if run.resolve() in file.resolve().parents:
         raise UsageError(f"json is {file}, in the run folder, which is left alone: pass another")
-    if file.is_dir() or not os.access(file.parent, os.W_OK):
-        raise UsageError(
-            f"json is {file}; it must be a file in a folder that is there and can be written: pass "
-            "another --json"
-        )
     return file
 
 

@@ -13,7 +13,6 @@ Exit status 0 when all is equal, 1 when anything differs.
 """
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from absl import flags
 from experiments import _data, _flags
 from experiments._unused import require_only, require_unused
 from lab.errors import UsageError
-from lab.records.files import write_whole
+from lab.records.files import given_file, given_path, write_whole
 from lab.records.reader import read_study
 from lab.specs import OwnTaskSpec
 from lab.training.observation import Value
@@ -62,14 +61,15 @@ _ENDED = {
 
 
 def main() -> None:
-    run, cohort = _required("run", _RUN.value), _required("cohort", _COHORT.value)
+    run = given_path("run", _required("run", _RUN.value))
+    cohort = _required("cohort", _COHORT.value)
     member = _required("member", _MEMBER.value)
     require_only(("data_dir", "deterministic"), _flags.SHARED)
     steps, values = _steps(_STEPS.value), _values(_VALUES.value)
     if not steps:
         require_unused(["out"], "no steps are looked at", "pass --steps=0,100")
-    file = _file(Path(run), cohort, member) if steps else None
-    weights = None if _WEIGHTS.value is None else _new_folder(Path(run), _WEIGHTS.value)
+    file = _file(run, cohort, member) if steps else None
+    weights = None if _WEIGHTS.value is None else _new_folder(run, _WEIGHTS.value)
     _require_data_of_a_folder(run, cohort)
     again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
     print(told(again), flush=True)
@@ -85,9 +85,9 @@ def main() -> None:
         print(f"weights of {len(again.weights.params)} tensors: {weights}")
 
 
-def _require_data_of_a_folder(run: str, cohort: str) -> None:
+def _require_data_of_a_folder(run: Path, cohort: str) -> None:
     """UsageError for --data_dir where the user's own task brings the data."""
-    for one in read_study(Path(run)).cohorts:
+    for one in read_study(run).cohorts:
         if one.name == cohort and isinstance(one.data, OwnTaskSpec):
             require_unused(["data_dir"], f"the task {one.data.path} brings its own data")
 
@@ -139,7 +139,7 @@ def _values(texts: Sequence[str]) -> tuple[Value, ...]:
 
 def _new_folder(run: Path, text: str) -> Path:
     """Seen to be free before anything is trained."""
-    folder = Path(text).expanduser()
+    folder = given_path("weights", text)
     if run.resolve() in folder.resolve().parents:
         raise UsageError(
             f"weights is {folder}, in the run folder, which is left alone: pass another"
@@ -150,14 +150,9 @@ def _new_folder(run: Path, text: str) -> Path:
 
 def _file(run: Path, cohort: str, member: int) -> Path:
     """Seen to be writable before anything is trained."""
-    file = Path(_OUT.value or f"replay-{cohort}-{member}.npz").expanduser()
+    file = given_file("out", _OUT.value or f"replay-{cohort}-{member}.npz")
     if run.resolve() in file.resolve().parents:
         raise UsageError(f"out is {file}, in the run folder, which is left alone: pass another")
-    if file.is_dir() or not os.access(file.parent, os.W_OK):
-        raise UsageError(
-            f"out is {file}; it must be a file in a folder that is there and can be written: pass "
-            "another --out"
-        )
     return file
 
 

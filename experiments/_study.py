@@ -2,12 +2,10 @@
 
 import contextlib
 import hashlib
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from experiments import _clocks, _data, _flags, _tuning
+from experiments import _clocks, _data, _door, _flags, _tuning
 from lab.data.arrays import DataArrays
 from lab.searches import tune_study
 from lab.specs import AnyDataSpec, StudySpec
@@ -55,7 +53,7 @@ def _how() -> How:
         lane_width=_flags.lane_width(),
         data_dir=_data.data_dir(),
         command=_flags.command(),
-        say=_say,
+        say=_door.say,
         stop=_flags.termination_held,
     )
 
@@ -66,11 +64,3 @@ def _stopped() -> Iterator[None]:
         yield
     except Stopped:
         _flags.end_saved()
-
-
-def _say(text: str, end: str = "\n") -> None:
-    """Prints; once nobody reads any more, the study goes on without."""
-    try:
-        print(text, end=end, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,14 +15,14 @@ smaller.
 import os
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from experiments._analysis import run_analysis
 from lab.errors import UsageError
-from lab.records.files import write_whole
+from lab.records.files import given_path, write_whole
 from lab.records.finding import Place, read_verdict, run_folders
+from lab.records.lock import held_folder
 from lab.records.store import read_study_file
 from lab.reports import across, blocks, text
 from lab.verdicts import document
@@ -38,9 +38,10 @@ def main(arguments: list[str]) -> None:
     """Finds, counts, writes, prints."""
     if not arguments:
         raise UsageError("no folder was given: scripts/run answer FOLDER [FOLDER ...] [--out=DIR]")
-    roots = [Path(one).expanduser() for one in arguments]
+    roots = [given_path("the folder", one) for one in arguments]
     if _OUT.value is None and len(roots) > 1:
         raise UsageError(f"{len(roots)} folders are read: pass --out with the one to write to")
+    out = given_path("out", _OUT.value) if _OUT.value is not None else roots[0]
     runs, notes = _runs(run_folders(roots))
     if not runs:
         left = f" ({notes[0]})" if notes else ""
@@ -49,9 +50,9 @@ def main(arguments: list[str]) -> None:
             "as scripts/run width --out=runs/width makes"
         )
     page = across.page(runs, notes)
-    out = Path(_OUT.value).expanduser() if _OUT.value is not None else roots[0]
-    write_whole(out / "answer.md", blocks.markdown(page))
-    write_whole(out / "answer.html", blocks.html(across.QUESTION, page))
+    with held_folder(out):  # Two pages of one answer.
+        write_whole(out / "answer.md", blocks.markdown(page))
+        write_whole(out / "answer.html", blocks.html(across.QUESTION, page))
     print(textwrap.fill(across.headline(families(runs)), text.WIDTH))
     print(f"\nCounted {len(runs)} {'run' if len(runs) == 1 else 'runs'}.")
     for note in notes:
@@ -67,7 +68,7 @@ def _runs(places: Sequence[Place]) -> tuple[list[Run], list[str]]:
     for place in places:
         try:
             found = _run(place)
-        except UsageError as error:
+        except (UsageError, OSError) as error:
             reason = str(error).replace(f"{place.paths.root}{os.sep}", "")
             notes.append(f"Left out {place.name}: {reason}")
             continue
@@ -89,6 +90,9 @@ def _run(place: Place) -> Run:
     verdict = document.from_json(read_verdict(place.paths))
     if any(Modifier.INCOMPLETE in one.decision.modifiers for one in verdict.contrasts):
         raise UsageError("not finished: members are missing.")
+    known = {one.name for one in verdict.cohorts}
+    if any({one.smaller, one.larger} - known for one in verdict.contrasts):
+        raise UsageError("its verdict.json compares cohorts that it says nothing of.")
     run = Run(place.name, study, verdict)
     cells_of(run)  # Here, where a verdict that does not fit its study is left out.
     return run

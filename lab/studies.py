@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import jax
 
 from lab.data.arrays import DataArrays
+from lab.errors import UsageError
 from lab.records.cohort import CohortRecords
 from lab.records.costs import SoloSeconds
+from lab.records.environment import read_environment
 from lab.records.reader import read_records
-from lab.records.store import RunFolder, read_environment, read_json
+from lab.records.store import RunFolder, read_json
 from lab.reports import costs, text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec
@@ -143,6 +145,11 @@ def _members(
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
     fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
     if not finished and not fresh:
+        if not known and not all_done(plans, folder):
+            raise UsageError(
+                f"{folder.paths.environment} is gone, and with it how members that are still to be "
+                "trained would round: restore it from a copy, or pass another --out"
+            )
         require_same_bits(known)
     if introduced:
         say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))

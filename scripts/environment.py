@@ -6,6 +6,7 @@ file may be one that the lab does not support, and must then live long enough to
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import hashlib
@@ -149,7 +150,8 @@ def venv_python() -> Path:
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # A full disk takes no word of itself.
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -243,23 +245,53 @@ def hand_over(arguments: List[str]) -> NoReturn:
     -P keeps the folder that the user stands in off the import path: a numpy.py there is not ours.
     """
     python = str(prepare(os.environ.get("PYTHON")))
+    if codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
+        os.environ["PYTHONUTF8"] = "1"  # Else nothing could name a file with other letters.
     sys.stdout.flush()
     os.execv(python, [python, "-P", *arguments])
 
 
+def open_streams() -> None:
+    """Puts /dev/null where a stream is closed, lest a file that is opened get its number."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        os.set_inheritable(descriptor, True)
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
 def door(main: Callable[[], int]) -> NoReturn:
     """Ends a script: what the user can mend becomes one line and a status, never a traceback."""
+    open_streams()
+    status = 0
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # Nobody reads any more, as behind `| head`.
+        silence()
     except Refusal as refusal:
         say(str(refusal))
-        sys.exit(2)
+        status = 2
     except SetupFailure as failure:
         say(str(failure))
-        sys.exit(1)
+        status = 1
+    except OSError as error:
+        silence()
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"{where}{error.strerror or error}: free some space, or mend that place")
+        status = 2
     except KeyboardInterrupt:
         say("interrupted")
-        sys.exit(130)
+        status = 130
+    sys.exit(status)
+
+
+def silence() -> None:
+    """Sends what is still to come, and what is in the buffer, nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> int:

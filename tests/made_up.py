@@ -41,10 +41,21 @@ def study(*cohorts: CohortSpec, question: str = "Does the smaller converge faste
     return StudySpec(question=question, cohorts=specs, contrasts=contrasts)
 
 
+def smoothed(values_NxE: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.floating]:
+    """Means of the last `count` evaluations; NaN before there are so many."""
+    if count == 1:
+        return values_NxE
+    means = np.full(np.shape(values_NxE), np.nan)
+    for e in range(count - 1, means.shape[1]):
+        means[:, e] = np.mean(values_NxE[:, e - count + 1 : e + 1], axis=1)
+    return means
+
+
 def first_hits(
     spec: CohortSpec, values_NxE: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """The definition, in plain loops: the first of `sustain` evaluations in a row at it."""
+    values_NxE = smoothed(values_NxE, spec.target.smoothing)
     count, sustain = len(values_NxE), spec.target.sustain
     sign = -1 if spec.target.metric is Metric.LOSS else 1
     hit = np.zeros((count, len(spec.target.thresholds)), np.int64)

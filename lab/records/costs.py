@@ -6,10 +6,11 @@ from fractions import Fraction
 from typing import Any, Self
 
 from lab.errors import UsageError
+from lab.specs.rules import require, require_positive
 
 LEAST, MOST = Decimal("1e-30"), Decimal("1e30")
-"""Between these a step's cost must lie: far beyond any computer's, and two of them still have a
-common grid of a few hundred bits."""
+"""Between these a step's cost must lie, in FLOPs or seconds: far beyond any computer's, while the
+square of a time is still a number and two costs have a common grid of a few hundred bits."""
 DIGITS = 40
 COST_RULE = f"a number above 0 ({LEAST:.0e} to {MOST:.0e}, at most {DIGITS} digits)"
 
@@ -46,6 +47,15 @@ def exact_cost(number: str | float | Fraction) -> Fraction:
     return Fraction(value)
 
 
+def require_cost(name: str, value: float) -> None:
+    """UsageError for a step that costs less or more than can be reckoned with."""
+    require(
+        float(LEAST) <= value <= float(MOST),
+        f"{name} is {value}; it must lie in [{LEAST:.0e}, {MOST:.0e}]: pass it in another unit, "
+        "the same for all",
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SoloSeconds:
     """Wall seconds of one training step of one member that has one device to itself.
@@ -63,6 +73,12 @@ class SoloSeconds:
     steps_per_repeat: int
     compile_seconds: float
     device: str
+
+    def __post_init__(self) -> None:
+        require_positive(self, "repeats", "steps_per_repeat")
+        for name in ("estimate", "lower", "upper"):
+            require_cost(name, getattr(self, name))
+        require(0 < self.level < 1, f"level is {self.level}; it must lie in (0, 1)")
 
     def taken_as(self, seconds: float) -> Self:
         """The same, were a step known to take so long."""

@@ -11,12 +11,18 @@ import pyarrow.compute as pc
 from lab.errors import UsageError
 from lab.records.cohort import CohortRecords, Curves
 from lab.records.costs import SoloSeconds
-from lab.records.parts import RecordConflict, read_parts, same_rows
+from lab.records.environment import cohort_facts, read_environment
+from lab.records.imported.detection import first_hits
+from lab.records.parts import RecordConflict, joined, same_rows
 from lab.records.paths import RunPaths
+from lab.records.rows import curve_parts, hits, member_parts
 from lab.records.schema import MEMBERS, SEED_COLUMNS, curves_schema
-from lab.records.store import read_environment, read_study_file
+from lab.records.store import read_study_file
 from lab.specs import CohortSpec, StudySpec
-from lab.words import Outcome
+from lab.words import Direction, Outcome, Rule
+
+_ROUNDING = 1e-6
+"""How far apart two ways of rounding a mean of float32 may lie, as a share of it."""
 
 
 def read_study(root: str | Path) -> StudySpec:
@@ -33,23 +39,20 @@ def read_cohort(root: str | Path, name: str) -> CohortRecords:
     """All members of a cohort that have ended, with their curves.
 
     A row recorded twice counts once; RecordConflict when its two copies differ. UsageError when a
-    file is corrupt or missing.
+    file is corrupt or missing, or its rows are not those that the study makes.
     """
     paths = RunPaths(Path(root))
     spec = _cohort_spec(paths, name)
-    costs = read_environment(paths).get("cohorts", {}).get(name)
-    if not isinstance(costs, dict) or not {"parameters", "flops_per_step"} <= costs.keys():
-        raise UsageError(
-            f"{paths.environment} does not say what a step of cohort {name!r} costs: run the study "
-            "again to finish it"
-        )
+    costs = cohort_facts(paths, read_environment(paths), name)
     folder = paths.cohort(name)
-    members = _once(read_parts(folder, "members", MEMBERS), ("member",), folder)
+    members = _once(joined(member_parts(folder, spec), MEMBERS), ("member",), folder)
     curves = _once(
-        read_parts(folder, "curves", curves_schema(spec.metrics)), ("member", "evaluation"), folder
+        joined(curve_parts(folder, spec), curves_schema(spec.metrics)),
+        ("member", "evaluation"),
+        folder,
     )
     records = cohort_records(
-        spec, int(costs["parameters"]), float(costs["flops_per_step"]), members, curves
+        spec, costs["parameters"], float(costs["flops_per_step"]), members, curves
     )
     solo = SoloSeconds.of_facts(costs.get("solo_seconds"))
     return dataclasses.replace(records, solo_seconds=solo)
@@ -70,9 +73,9 @@ def cohort_records(
     """
     members = members.sort_by("member")
     member_N = members["member"].to_numpy()
-    hit_NxK, reached_NxK = _hits(members["hit_evaluation"], len(spec.target.thresholds), spec.name)
+    hit_NxK, reached_NxK = hits(members["hit_evaluation"], len(spec.target.thresholds))
     ended_N = members["ended_evaluation"].to_numpy().astype(np.int64)
-    outcome = tuple(_outcome(value, spec.name) for value in members["outcome"].to_pylist())
+    outcome = tuple(Outcome(value) for value in members["outcome"].to_pylist())
     _require_sound(spec, member_N, outcome, reached_NxK, ended_N)
     kept = curves.filter(pc.is_in(curves["member"], pa.array(member_N)))
     kept = kept.sort_by([("member", "ascending"), ("evaluation", "ascending")])
@@ -82,7 +85,7 @@ def cohort_records(
         metrics={one: kept[one.value].to_numpy().astype(np.float64) for one in spec.metrics},
     )
     _require_whole(spec.name, member_N, ended_N, result)
-    return CohortRecords(
+    records = CohortRecords(
         spec=spec,
         parameters=parameters,
         flops_per_step=flops_per_step,
@@ -99,6 +102,8 @@ def cohort_records(
         ended=ended_N,
         curves=result,
     )
+    _require_hits_of_curves(records, spec)
+    return records
 
 
 def _cohort_spec(paths: RunPaths, name: str) -> CohortSpec:
@@ -121,25 +126,6 @@ def _once(table: pa.Table, keys: tuple[str, ...], folder: Path) -> pa.Table:
     if not same_rows(table.take(order[copies]), table.take(order[copies - 1])):
         raise RecordConflict(f"{folder} holds a {' and '.join(keys)} twice, with different values")
     return table.take(order[~second])
-
-
-def _outcome(value: str, name: str) -> Outcome:
-    try:
-        return Outcome(value)
-    except ValueError as error:
-        raise UsageError(f"cohort {name!r} records the outcome {value!r}, unknown here") from error
-
-
-def _hits(
-    column: pa.ChunkedArray, thresholds: int, name: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    lengths = pc.list_value_length(column).to_numpy()
-    if (lengths != thresholds).any():
-        raise UsageError(f"cohort {name!r} records other thresholds than its study's {thresholds}")
-    items = pc.list_flatten(column)
-    shape = (len(lengths), thresholds)
-    hit_NxK = pc.fill_null(items, 0).to_numpy().astype(np.int64).reshape(shape)
-    return hit_NxK, pc.is_valid(items).to_numpy().astype(np.bool_).reshape(shape)
 
 
 def _require_sound(
@@ -174,4 +160,42 @@ def _require_whole(
     ):
         raise UsageError(
             f"cohort {name!r} has members whose curves are not whole: is a curves file missing?"
+        )
+
+
+def _require_hits_of_curves(records: CohortRecords, spec: CohortSpec) -> None:
+    """A member hits where its curve does: else the target is another than it was trained to.
+
+    Where means are compared their last digit may be rounded either way, so a hit may lie anywhere
+    between those of curves a little better and a little worse; of a plateau nothing bounds it.
+    """
+    target = spec.target
+    if not len(records.member) or (target.rule is Rule.PLATEAU and target.smoothing > 1):
+        return
+    values_NxE = np.full((len(records.member), spec.evaluations), np.nan)
+    row_R = np.searchsorted(records.member, records.curves.member)
+    values_NxE[row_R, records.curves.evaluation - 1] = records.curves.metrics[target.metric]
+    better = 1 if target.direction is Direction.MAXIMIZE else -1
+    rounding = better * _ROUNDING if target.smoothing > 1 else 0.0
+    slack_NxE = np.nan_to_num(np.abs(values_NxE), posinf=0.0) * rounding
+    never = spec.evaluations + 1
+    recorded_NxK = np.where(records.reached, records.hit, never)
+    earliest_NxK, latest_NxK = (
+        np.where(reached_NxK, hit_NxK, never)
+        for hit_NxK, reached_NxK in (
+            first_hits(values_NxE + slack_NxE, target, records.curves.precision),
+            first_hits(values_NxE - slack_NxE, target, records.curves.precision),
+        )
+    )
+    wrong_NxK = (recorded_NxK < earliest_NxK) | (recorded_NxK > latest_NxK)
+    if wrong_NxK.any():
+        row, threshold = np.argwhere(wrong_NxK)[0]
+        said, seen = (
+            "never" if one[row, threshold] == never else f"at evaluation {one[row, threshold]}"
+            for one in (recorded_NxK, earliest_NxK)
+        )
+        raise UsageError(
+            f"member {records.member[row]} of cohort {spec.name!r} is recorded to reach "
+            f"{target.metric.value} {target.thresholds[threshold]:g} {said}, and its curve does "
+            f"{seen}: was the target in study.json edited? Restore it, or pass another run"
         )

@@ -11,6 +11,8 @@ from lab.words import Factor, Hyperparameter, Metric, Outcome
 
 RECORDS_SCHEMA = 4
 VERSION_KEY = b"convergence_lab_schema"
+COHORT_KEY = b"convergence_lab_cohort"
+"""Whose rows a file holds: two cohorts may have one seed. Files of before it was kept lack it."""
 _METADATA = {VERSION_KEY: str(RECORDS_SCHEMA).encode()}
 
 
@@ -106,7 +108,7 @@ def members_table(
         pa.array(ended_step_N),
         pa.array(_shaped(at_N, np.int64, (count,), "diverged_at_step"), mask=lived_N),
     ]
-    return pa.Table.from_arrays(columns, schema=MEMBERS)
+    return pa.Table.from_arrays(columns, schema=_named(MEMBERS, cohort))
 
 
 def curves_table(
@@ -129,7 +131,11 @@ def curves_table(
             for metric in cohort.metrics
         ),
     ]
-    return pa.Table.from_arrays(columns, schema=curves_schema(cohort.metrics))
+    return pa.Table.from_arrays(columns, schema=_named(curves_schema(cohort.metrics), cohort))
+
+
+def _named(schema: pa.Schema, cohort: CohortSpec) -> pa.Schema:
+    return schema.with_metadata({**_METADATA, COHORT_KEY: cohort.name.encode()})
 
 
 def _ids(

@@ -3,21 +3,23 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
 
+from lab.documents import parsed_object
 from lab.errors import UsageError
-from lab.records.files import TEMPORARY_SUFFIX, cannot_write, remove_leftovers, write_whole
+from lab.records.environment import ENVIRONMENT_SCHEMA, read_environment
+from lab.records.files import cannot_write, is_leftover, remove_leftovers, write_whole
 from lab.records.lock import take_lock
 from lab.records.parts import RecordConflict, part_path, write_part
 from lab.records.paths import RunPaths
 from lab.specs import StudySpec
 from lab.words import Clock
 
-ENVIRONMENT_SCHEMA = 1
 _MOST_DIFFERENCES = 3
 
 
@@ -41,6 +43,8 @@ class RunFolder:
         paths = RunPaths(Path(path))
         for cohort in study.cohorts:
             paths.cohort(cohort.name)  # Refuses a name that leads out of the folder.
+        if not paths.study.exists():
+            _require_apart([cohort.name for cohort in study.cohorts])
         tuned = any(cohort.tuned is not None for cohort in study.cohorts)
         _require_free_or_run(paths, tuned)
         try:
@@ -117,22 +121,14 @@ class RunFolder:
         write_whole(self.paths.verdict, text)
 
 
-def read_environment(paths: RunPaths) -> dict[str, Any]:
-    """environment.json: `schema`, `cohorts` (name -> what a step costs), `sessions`."""
-    return read_json(paths.environment)
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a run folder; UsageError, naming the file, when it is none."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return parsed_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path} cannot be read: {error}; run the study again to finish it"
+            f"{path} cannot be read: {error}: give the run's command again, which writes it anew"
         ) from error
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} is JSON, but not an object; was it edited?")
-    return document
 
 
 def require_tunable(root: str | Path) -> None:
@@ -146,20 +142,30 @@ def require_tunable(root: str | Path) -> None:
         )
 
 
+def _require_apart(names: Sequence[str]) -> None:
+    """UsageError for cohorts whose folders would be one where upper and lower case are not two."""
+    counts = Counter(name.casefold() for name in names)
+    alike = [name for name in names if counts[name.casefold()] > 1]
+    if alike:
+        raise UsageError(
+            f"cohorts {', '.join(alike)} differ in upper and lower case alone, and some disks hold "
+            "their folders for one: give them other names"
+        )
+
+
 def _require_free_or_run(paths: RunPaths, tuned: bool) -> None:
     """The folder is missing, a run folder, or empty but for what a killed start left.
 
     Where a study is `tuned` its searches come first, and lie there before it.
     """
     try:
-        names = {entry.name for entry in paths.root.iterdir()}
+        names = {entry.name for entry in paths.root.iterdir() if not is_leftover(entry)}
     except FileNotFoundError:
         return
     except OSError as error:
         raise cannot_write(paths.root, error) from error
-    litter = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
     ours = {paths.lock.name, *([paths.tuning.name] if tuned else [])}
-    if paths.study.name not in names and names - litter - ours:
+    if paths.study.name not in names and names - ours:
         raise UsageError(
             f"{paths.root} is not empty and holds no {paths.study.name}, so it is no run folder: "
             "pass a new --out"

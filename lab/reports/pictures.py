@@ -1,17 +1,15 @@
 """Which pictures a verdict gets: of one comparison all, of many levels those that fit."""
 
 import dataclasses
-import re
 from collections.abc import Iterator
 
 from lab.reports import figures
+from lab.reports.file_names import file_stems
 from lab.reports.map_figures import draw_forest, draw_maps
 from lab.reports.picture import Picture
 from lab.reports.tables import Document, Records
 from lab.reports.turning import FEW
 from lab.specs import Comparison
-
-_UNSAFE = re.compile(r"[^\w.-]+")
 
 
 def draw(comparison: Comparison, records: Records, document: Document) -> tuple[Picture, ...]:
@@ -32,16 +30,23 @@ def draw(comparison: Comparison, records: Records, document: Document) -> tuple[
 
 
 def _by_level(comparison: Comparison, records: Records, levels: list[str]) -> Iterator[Picture]:
-    for level in levels:
-        names = dict.fromkeys(
-            name
-            for one in comparison.contrasts
-            if one.level == level
-            for name in (one.smaller, one.larger)
+    drawn = [
+        (level, picture)
+        for level in levels
+        for picture in figures.draw_all(_of_level(comparison, records, level), comparison.clocks)
+    ]
+    stems = file_stems([(picture.name, level) for level, picture in drawn])
+    for level, picture in drawn:
+        yield dataclasses.replace(
+            picture, name=stems[picture.name, level], title=f"{picture.title}: {level}"
         )
-        for picture in figures.draw_all({name: records[name] for name in names}, comparison.clocks):
-            yield dataclasses.replace(
-                picture,
-                name=f"{picture.name}-{_UNSAFE.sub('-', level)}",
-                title=f"{picture.title}: {level}",
-            )
+
+
+def _of_level(comparison: Comparison, records: Records, level: str) -> Records:
+    names = dict.fromkeys(
+        name
+        for one in comparison.contrasts
+        if one.level == level
+        for name in (one.smaller, one.larger)
+    )
+    return {name: records[name] for name in names}

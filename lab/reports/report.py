@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.records.cohort import CohortRecords
+from lab.records.environment import read_environment
 from lab.records.files import write_whole
 from lab.records.paths import RunPaths
 from lab.records.reader import read_records, read_study
-from lab.records.store import read_environment, read_json
+from lab.records.store import read_json
 from lab.reports import costs, html, pictures, tables, text, tuning_figure, tuning_text, turning
 from lab.reports.tables import Document
 from lab.verdicts.settings import told_apart

@@ -9,6 +9,9 @@ from lab.words import TASK_METRICS, Metric, Residence, Task
 
 _AS_IT_IS = DifficultySpec()
 
+LARGEST_IMAGE = 4096
+"""Pixels square: one batch of 16 such has 3 GB, and what lies beyond is a slip of the keyboard."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
@@ -45,6 +48,11 @@ class DataSpec:
         require(
             self.image_size is None or self.task is not Task.LANGUAGE,
             "image_size is given, but a language has no images: drop --image_size",
+        )
+        require(
+            self.image_size is None or self.image_size <= LARGEST_IMAGE,
+            f"image_size is {self.image_size}; at most {LARGEST_IMAGE} pixels square: pass a "
+            "smaller --image_size",
         )
         self.difficulty.require_for(self.task)
         require(

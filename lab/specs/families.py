@@ -9,6 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from lab.documents import parsed_object
 from lab.errors import UsageError
 from lab.specs.dials import meant
 from lab.specs.models import (
@@ -92,17 +93,12 @@ def model_spec(name: str, dials: Mapping[str, Any], free: str | None = None) -> 
 def read_dials(text: str) -> dict[str, Any]:
     """Dials from a JSON object; UsageError where it is none."""
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
+        return parsed_object(text)
+    except UsageError as error:
         raise UsageError(
-            f"the dials {text!r} are not JSON ({error}): pass an object such as "
+            f"the dials {text!r} cannot be read ({error}): pass an object such as "
             '{"width": 16}, in single quotes'
         ) from None
-    if not isinstance(found, dict):
-        raise UsageError(
-            f'the dials {text!r} are JSON, but no object: pass one such as {{"width": 16}}'
-        )
-    return found
 
 
 def _first_that_fits(family: type[FamilySpec], values: dict[str, Any], free: str) -> ModelSpec:

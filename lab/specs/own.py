@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any, ClassVar
 
+from lab.documents import parsed
 from lab.specs.data import DataSpec
 from lab.specs.models.family import Family
 from lab.specs.rules import require
@@ -124,6 +125,9 @@ def _canonical(text: str, flag: str) -> str:
 
     try:
         found = json.loads(text, parse_constant=refused, object_pairs_hook=_without_doubles)
+        parsed(text)  # For how deep it is nested.
+    except RecursionError:
+        require(False, f"{flag} is nested too deep to be read: {example}")
     except ValueError as error:
         reason = " ".join(str(error).split())
         require(False, f"{flag} is {text!r}, which is no JSON ({reason}): {example}")

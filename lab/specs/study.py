@@ -7,6 +7,7 @@ from typing import Any, Self
 import cattrs
 import cattrs.strategies
 
+from lab.documents import parsed_object, reasons, strict_converter
 from lab.errors import UsageError
 from lab.specs.cohort import CohortSpec
 from lab.specs.comparison import DEFAULT_MARGINS, Comparison, ContrastSpec, Margins
@@ -45,6 +46,7 @@ class StudySpec:
     def __post_init__(self) -> None:
         names = [cohort.name for cohort in self.cohorts]
         require(bool(names), "a study needs at least one cohort")
+        require(bool(self.clocks), "a study needs at least one clock")
         require(len(set(names)) == len(names), f"cohort names {names} are not distinct")
         for contrast in self.contrasts:
             for name in (contrast.smaller, contrast.larger):
@@ -110,10 +112,9 @@ class StudySpec:
     def from_json(cls, text: str) -> Self:
         """Reads what `to_json` wrote; UsageError on anything else."""
         try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"the study is not JSON: {error}") from error
-        require(isinstance(document, dict), "the study is JSON, but not an object")
+            document = parsed_object(text)
+        except UsageError as error:
+            raise UsageError(f"the study cannot be read: {error}") from error
         schema = document.pop("schema", None)
         require(
             schema == STUDY_SCHEMA,
@@ -122,8 +123,7 @@ class StudySpec:
         try:
             return _CONVERTER.structure(document, cls)
         except cattrs.BaseValidationError as error:
-            reasons = "; ".join(cattrs.transform_error(error))
-            raise UsageError(f"the study does not fit its schema: {reasons}") from error
+            raise UsageError(f"the study does not fit its schema: {reasons(error)}") from error
 
 
 def _require_comparable(one: CohortSpec, other: CohortSpec) -> None:
@@ -177,18 +177,18 @@ def _require_settings(
 
 def json_converter() -> cattrs.Converter:
     """Specs to plain data and back; every member of a union carries its type's name."""
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = strict_converter(forbid_extra_keys=True)
+
+    def metric(value: Any, _: Any) -> Metric | NamedMetric:
+        return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
+
+    converter.register_structure_hook(Metric | NamedMetric, metric)
     for union in (ModelSpec, OptimizerSpec, ScheduleSpec):
         cattrs.strategies.configure_tagged_union(union, converter, tag_name="type")
     # Before there were tasks of a user's own, data bore no tag.
     cattrs.strategies.configure_tagged_union(
         AnyDataSpec, converter, tag_name="type", default=DataSpec
     )
-
-    def metric(value: Any, _: Any) -> Metric | NamedMetric:
-        return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
-
-    converter.register_structure_hook(Metric | NamedMetric, metric)
     return converter
 
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lab.errors import UsageError
-from lab.records.parts import each_part, same_rows
+from lab.records.parts import joined, same_rows
 from lab.records.paths import RunPaths
+from lab.records.rows import curve_parts, member_parts
 from lab.records.schema import MEMBERS, curves_schema, members_table
 from lab.specs import CohortSpec
 from lab.training.member import MemberInfo, outcome_of
@@ -50,14 +51,14 @@ def read_member(paths: RunPaths, spec: CohortSpec, member: int) -> MemberRecord:
             f"cohort {spec.name!r} has no member {member}: pass one from 0 to {spec.members - 1}"
         )
     folder = paths.cohort(spec.name)
-    row = _rows_of(member, each_part(folder, "members", MEMBERS), MEMBERS)
+    row = _rows_of(member, member_parts(folder, spec), MEMBERS)
     if not row.num_rows:
         raise UsageError(
             f"member {member} of cohort {spec.name!r} has not ended in this run: finish the run "
             "first, or pass another --member"
         )
     schema = curves_schema(spec.metrics)
-    curve = _rows_of(member, each_part(folder, "curves", schema), schema).sort_by("evaluation")
+    curve = _rows_of(member, curve_parts(folder, spec), schema).sort_by("evaluation")
     evaluations = curve["evaluation"].to_numpy()
     curve = curve.take(np.unique(evaluations, return_index=True)[1])  # Once, if recorded twice.
     ended = int(row["ended_evaluation"][0].as_py())
@@ -70,8 +71,7 @@ def read_member(paths: RunPaths, spec: CohortSpec, member: int) -> MemberRecord:
 
 
 def _rows_of(member: int, tables: Iterator[pa.Table], schema: pa.Schema) -> pa.Table:
-    kept = [table.filter(pc.field("member") == member) for table in tables]
-    return pa.concat_tables([schema.empty_table(), *kept]).combine_chunks()
+    return joined((table.filter(pc.field("member") == member) for table in tables), schema)
 
 
 def require_steps_taken(

@@ -26,9 +26,9 @@ from lab.errors import UsageError
 from lab.models.paths import named
 from lab.models.weights import Weights
 from lab.ops import chosen_here, recorded
+from lab.records.environment import read_environment
 from lab.records.paths import RunPaths
 from lab.records.reader import read_study
-from lab.records.store import read_environment
 from lab.specs import CohortSpec, StudySpec
 from lab.training.comparison import compare, read_member, require_steps_taken
 from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicated

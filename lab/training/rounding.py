@@ -9,6 +9,7 @@ import jax
 from lab.errors import UsageError
 
 BITS_DEPEND_ON = ("jax", "jaxlib", "flax", "optax")
+NOT_KNOWN = "a device that environment.json does not name"
 FRESH = "nothing_recorded_before"
 """A session's key in environment.json: true where it began with nothing recorded."""
 
@@ -25,11 +26,11 @@ def other_bits(environment: Mapping[str, Any]) -> tuple[str, str, str] | None:
         if session.get("throughput") == {}:  # It found nothing left to train.
             continue
         for name in BITS_DEPEND_ON:
-            then, now = session["versions"].get(name), importlib.metadata.version(name)
+            then, now = session.get("versions", {}).get(name), importlib.metadata.version(name)
             if then != now:
                 return name, str(then), now
         for then, now in (
-            (_without_number(session["devices"][0]), _without_number(str(device))),
+            (_without_number(session.get("devices", [NOT_KNOWN])[0]), _without_number(str(device))),
             (session.get("device_kind", device.device_kind), device.device_kind),
         ):
             if then != now:

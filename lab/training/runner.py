@@ -11,8 +11,7 @@ import jax
 
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
-from lab.records.parts import each_part
-from lab.records.schema import MEMBERS
+from lab.records.rows import member_parts
 from lab.records.store import RunFolder
 from lab.specs import AnyDataSpec
 from lab.training.checkpoints import Warn
@@ -192,7 +191,7 @@ def _waited(
 def _recorded(plan: CohortPlan, folder: RunFolder) -> Tally:
     """What earlier sessions recorded."""
     tally = Tally(plan.cohort, plan.layout, len(plan.devices))
-    for part in each_part(folder.paths.cohort(plan.cohort.name), "members", MEMBERS):
+    for part in member_parts(folder.paths.cohort(plan.cohort.name), plan.cohort):
         tally.recall(
             part["member"].to_numpy(),
             [Outcome(value) for value in part["outcome"].to_pylist()],

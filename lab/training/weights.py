@@ -14,6 +14,7 @@ from lab.errors import UsageError
 from lab.models.paths import named
 from lab.models.weights import Weights
 from lab.records.files import write_whole
+from lab.records.lock import held_folder
 from lab.training.checkpoints import quiet_orbax
 
 _ARRAYS_OF_ORBAX = "_METADATA"
@@ -27,12 +28,14 @@ def write_checkpoint(folder: Path, weights: Weights) -> None:
     UsageError for a folder that is there, and where the disk refuses.
     """
     quiet_orbax()
-    require_new(folder)
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
+        with held_folder(folder.absolute().parent), ocp.StandardCheckpointer() as checkpointer:
+            require_new(folder)
             variables = {"params": weights.params, "batch_stats": weights.model_state}
             tree = {kind: _nested(there) for kind, there in variables.items() if there}
             checkpointer.save(folder.absolute(), tree)
+    except UsageError:
+        raise
     except Exception as error:  # Orbax raises what its storage raised, of whatever kind.
         raise UsageError(f"cannot write {folder} ({error}): pass another folder") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import cattrs
 
+from lab.documents import parsed_object, reasons, strict_converter
 from lab.errors import UsageError
 from lab.records.cohort import AnyMetric
 from lab.specs import NamedMetric
@@ -21,7 +22,7 @@ VERDICT_SCHEMA = 1
 
 
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = strict_converter(forbid_extra_keys=True)
 
     def metric(value: Any, _: Any) -> AnyMetric:
         return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
@@ -44,15 +45,17 @@ def to_json(verdict: StudyVerdict) -> str:
 def from_json(text: str) -> StudyVerdict:
     """What `to_json` wrote, equal to the verdict; UsageError on anything else."""
     try:
-        document = json.loads(text)
+        document = parsed_object(text)
+    except UsageError as error:
+        raise UsageError(f"this is not a verdict.json: {error}") from error
+    try:
         if document.pop("schema") != VERDICT_SCHEMA:
             raise UsageError(f"the verdict's schema is not {VERDICT_SCHEMA}, which this lab reads")
         document["contrasts"] = [_nested(contrast) for contrast in document["contrasts"]]
         return _CONVERTER.structure(document, StudyVerdict)
     except cattrs.BaseValidationError as error:
-        reasons = "; ".join(cattrs.transform_error(error))
-        raise UsageError(f"the verdict does not fit its schema: {reasons}") from error
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise UsageError(f"the verdict does not fit its schema: {reasons(error)}") from error
+    except (AttributeError, KeyError, TypeError) as error:
         raise UsageError(f"this is not a verdict.json: {error}") from error
 
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from benchmarks import results
 from benchmarks.cells import Cell, Limits, measure, worker_command
@@ -40,8 +40,9 @@ from benchmarks.workloads import (
     WORKLOADS,
     Workload,
 )
+from experiments._door import enter
 from lab.errors import UsageError
-from lab.records.files import write_whole
+from lab.records.files import given_file, write_whole
 
 INSTALL_TORCH = ".venv/bin/pip install -e '.[bench]'"
 BUSY = 0.5
@@ -190,46 +191,18 @@ def _json_file() -> Path | None:
     """Seen to be writable before anything is measured."""
     if _JSON.value is None:
         return None
-    file = Path(_JSON.value).absolute()
-    writable = file.parent.is_dir() and os.access(file.parent, os.W_OK)
-    if not writable or file.is_dir():
-        raise UsageError(
-            f"json is {_JSON.value!r}; it must be a file in a folder that is there and can be "
-            "written: pass another --json"
-        )
-    return file
+    return given_file("json", _JSON.value).absolute()
 
 
 def _note(line: str) -> None:
     print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
-def _parse(arguments: Sequence[str]) -> list[str]:
-    try:
-        rest = flags.FLAGS(arguments)
-    except flags.Error as error:
-        _fail(" ".join(str(error).split()), 2)
-    if rest[1:]:
-        _fail(f"argument {rest[1]!r} is no flag; flags begin with --, see --help", 2)
-    return rest
-
-
-def _guarded(_: Sequence[str]) -> None:
+def _terminable(_: Sequence[str]) -> int:
     # Ended by an exception, so that the engine which is running is stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        status = main()
-    except UsageError as error:
-        _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    sys.exit(status)
-
-
-def _fail(message: str, status: int) -> None:
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(status)
+    return main()
 
 
 if __name__ == "__main__":
-    app.run(_guarded, flags_parser=_parse)
+    enter(_terminable, arguments=False)

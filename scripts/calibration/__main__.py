@@ -15,17 +15,19 @@ import concurrent.futures
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from calibration.cell import Cell
 from calibration.programme import PROGRAMME
-from lab.records.files import write_whole
+from experiments._door import enter
+from lab.documents import parsed_object
+from lab.errors import UsageError
+from lab.records.files import given_path, write_whole
 
 _FRACTION = flags.DEFINE_float(
     "fraction", 1.0, "Share of each cell's replicates.", lower_bound=0.001, upper_bound=1.0
@@ -49,9 +51,8 @@ def main(_: list[str]) -> int:
         if not _ONLY.value or any(part in cell.name for part in _ONLY.value)
     ]
     if not chosen:
-        print(f"error: no cell is named like {','.join(_ONLY.value)}: drop --only", file=sys.stderr)
-        return 2
-    folder = Path(_OUT.value)
+        raise UsageError(f"no cell is named like {','.join(_ONLY.value)}: drop --only")
+    folder = given_path("out", _OUT.value)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(_JOBS.value) as pool:
@@ -133,8 +134,8 @@ def _figure(index: int, fraction: float, folder: Path) -> tuple[float, float]:
     key = hashlib.sha256(f"{cell.name} {replicates}".encode()).hexdigest()[:16]
     file = folder / f"{key}.json"
     if file.exists():
-        known = json.loads(file.read_text())
-        return float(known["figure"]), float(known["seconds"])
+        known = _known(file)
+        return known["figure"], known["seconds"]
     started = time.monotonic()
     figure = cell.run(replicates)
     seconds = time.monotonic() - started
@@ -148,5 +149,16 @@ def _figure(index: int, fraction: float, folder: Path) -> tuple[float, float]:
     return figure, seconds
 
 
+def _known(file: Path) -> dict[str, float]:
+    """UsageError for a file that is not one of this programme's."""
+    try:
+        found = parsed_object(file.read_text(encoding="utf-8"))
+        return {name: float(found[name]) for name in ("figure", "seconds")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{file} holds no figure of a cell ({error}): remove it, and it is simulated again"
+        ) from error
+
+
 if __name__ == "__main__":
-    app.run(main)
+    enter(main, arguments=False)

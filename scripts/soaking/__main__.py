@@ -19,8 +19,10 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
-from absl import app, flags
+from absl import flags
 
+from experiments._door import enter
+from lab.records.files import given_path
 from lab.records.parts import read_parts, same_rows
 from lab.records.reader import read_study
 from lab.records.schema import MEMBERS, curves_schema
@@ -60,7 +62,7 @@ class Kill:
 def main(_: list[str]) -> int:
     """Two runs, a table, a verdict."""
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(_KEEP.value or temporary)
+        root = given_path("keep", _KEEP.value or temporary)
         started = time.monotonic()
         finish(root / "alone")
         alone = time.monotonic() - started
@@ -168,4 +170,4 @@ def parts_of(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    enter(main, arguments=False)

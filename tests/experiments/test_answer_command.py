@@ -105,7 +105,7 @@ def test_it_answers_first_and_counts_each_study_once(told: tuple[Ended, str, str
 def test_what_does_not_count_is_named(told: tuple[Ended, str, str]) -> None:
     for text in told[0].stdout, told[1], told[2]:
         words = " ".join(text.split())
-        assert "Left out broken: study.json: the study is not JSON" in words
+        assert "Left out broken: study.json: the study cannot be read: it is not JSON" in words
         assert "Left out open: not finished: members are missing" in words
         assert "Left out search: a search" in words
         assert "Left out waiting: not finished: it holds no verdict.json yet" in words

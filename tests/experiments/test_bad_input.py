@@ -100,6 +100,7 @@ MISTAKES = {
     "no expansion": ("unet_size", ["--expansion=0"], "expansion is 0", "--expansion"),
     "image size": ("unet_size", ["--image_size=20"], "20x20", "--image_size=16"),
     "image size zero": ("unet_size", ["--image_size=0"], "image_size is 0", "--image_size"),
+    "image size of no image": ("unet_size", ["--image_size=100000000"], "is 100000000", "4096"),
     "foreground": ("unet_size", ["--foreground=cat"], "'cat'", "--foreground=1"),
     "foreground nowhere": ("unet_size", ["--foreground=77"], "77", "--foreground"),
     "unknown set": ("unet_size", ["--dataset=no_such_set"], "'no_such_set'", "TFDS"),
@@ -184,6 +185,13 @@ def test_another_experiment_s_folder_is_refused(launch: Launch, race: Race) -> N
     refused = launch("unet_size", "--tune=none", "--members=2", f"--out={race.folder}").refusal
     assert "holds another study" in refused
     assert contents(race.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("~nouser/x", "nobody of that name"), ("a" * 300, "File name too long")]
+)
+def test_a_place_that_no_system_has(launch: Launch, place: str, words: str) -> None:
+    assert words in launch("width", f"--out={place}").refusal
 
 
 def test_a_file_is_no_folder(launch: Launch, tmp_path: Path) -> None:

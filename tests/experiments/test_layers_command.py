@@ -158,7 +158,7 @@ MISTAKES = {
     "no dial": (["--model=mlp", *DIGITS], "mlp needs width"),
     "dial": (["--model=mlp", '--model_kwargs={"wide": 3}', *DIGITS], "there are width, depth"),
     "dial's type": (["--model=mlp", '--model_kwargs={"width": 1.5}', *DIGITS], "a whole number"),
-    "no JSON": (["--model=mlp", "--model_kwargs={width: 3}", *DIGITS], "are not JSON"),
+    "no JSON": (["--model=mlp", "--model_kwargs={width: 3}", *DIGITS], "it is not JSON"),
     "shape": ([*MLP, "--inputs=8,8", "--outputs=10"], "--inputs=32x32x3"),
     "no outputs": ([*MLP, "--inputs=8x8x1"], "--outputs=10"),
     "outputs of pixels": (

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line import Ended
-from made_up import cohort, realistic, study, tables
+from made_up import cohort, realistic, tables
 
 from lab.records.store import RunFolder
+from lab.specs import SeedsSpec, StudySpec
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "jax", "flax", "optax", "orbax", "tensorflow_datasets"
@@ -21,16 +21,13 @@ HEAVY = "jax", "flax", "optax", "orbax", "tensorflow_datasets"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two cohorts of 48; of the larger one, members share 6 data orders."""
     root = tmp_path_factory.mktemp("luck") / "run"
-    specs = [cohort(name, members=48, budget_steps=600) for name in ("small", "large")]
+    plain = {"members": 48, "budget_steps": 600}
+    specs = (cohort("small", **plain), cohort("large", **plain, seeds=SeedsSpec(order=6)))
     costs = {one.name: {"parameters": 9, "flops_per_step": 1.0, "lanes": 4} for one in specs}
-    with RunFolder.open(root, study(*specs)) as folder:
+    with RunFolder.open(root, StudySpec("How much is luck?", specs, ())) as folder:
         folder.write_environment({"command": "none", "devices": ["cpu:0"], "cohorts": costs})
         for spec, speed in zip(specs, (190, 120), strict=True):
             members, curves = tables(spec, realistic(spec, speed, 0.8))
-            if spec.name == "large":
-                place = members.schema.get_field_index("data_order_id")
-                field = members.schema.field(place)
-                members = members.set_column(place, field, [np.arange(48) % 6])
             folder.append(spec.name, 0, members, curves)
     return root
 

@@ -1,14 +1,17 @@
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from lab.errors import UsageError
 from lab.records.files import remove_leftovers, write_whole
+from lab.records.lock import held_folder
 
 WRITE_FOR_EVER = """
 import sys
@@ -67,3 +70,43 @@ def test_killed_writer_leaves_only_whole_files(tmp_path):
         assert len(set(content)) == 1
     remove_leftovers(tmp_path)
     assert sorted(tmp_path.iterdir()) == whole
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a device"])
+def test_only_files_are_replaced(tmp_path, kind):
+    """Renaming would put a file in the place of /dev/null, where a superuser may."""
+    path = tmp_path / "there"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/null")
+    before = path.lstat()
+    with pytest.raises(UsageError, match="cannot take the place of"):
+        write_whole(path, "text")
+    assert path.lstat().st_ino == before.st_ino
+    assert os.listdir(tmp_path) == ["there"]
+
+
+def test_letters_that_are_none_are_escaped(tmp_path):
+    """What Python makes of bytes in a file's name that are no UTF-8."""
+    write_whole(tmp_path / "file", '{"command": "--out=\udcff"}')
+    assert json.loads((tmp_path / "file").read_text()) == {"command": "--out=\udcff"}
+
+
+def test_who_writes_results_into_one_folder_waits_for_its_turn(tmp_path):
+    order = []
+    with held_folder(tmp_path / "new"):
+        other = threading.Thread(target=lambda: held(tmp_path / "new", order))
+        other.start()
+        time.sleep(0.1)
+        order.append("first")
+    other.join(20)
+    assert order == ["first", "second"]
+    assert os.listdir(tmp_path / "new") == []
+
+
+def held(folder, order):
+    with held_folder(folder):
+        order.append("second")

@@ -11,9 +11,10 @@ import pytest
 from made_up import cohort, study, tables
 
 from lab.errors import UsageError
+from lab.records.environment import read_environment
 from lab.records.parts import RecordConflict, read_parts
 from lab.records.schema import MEMBERS
-from lab.records.store import RunFolder, read_environment, read_json
+from lab.records.store import RunFolder, read_json
 from lab.specs import SGDSpec, Varied
 from lab.words import Clock, Hyperparameter, Metric
 
@@ -262,3 +263,12 @@ def test_verdict_is_written_as_given(tmp_path):
 
 def test_metric_columns_carry_the_metrics_names(small):
     assert small[1].schema.names[3:] == [Metric.LOSS.value, Metric.IOU.value, Metric.DICE.value]
+
+
+def test_cohorts_whose_folders_would_be_one_on_some_disks_are_refused(tmp_path):
+    asked = study(cohort("small"), cohort("Small"))
+    with pytest.raises(UsageError, match="small, Small differ in upper and lower case alone"):
+        RunFolder.open(tmp_path / "run", asked)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "study.json").write_text(asked.to_json())
+    RunFolder.open(tmp_path / "old", asked).close()  # A run that began before the rule.

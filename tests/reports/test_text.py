@@ -11,9 +11,10 @@ from made_up import cohort, realistic, study
 from made_up import tables as tables_of
 
 from lab.quantities import flops, in_turn, percent
+from lab.records.environment import read_environment
 from lab.records.paths import RunPaths
 from lab.records.reader import cohort_records, read_records, read_study
-from lab.records.store import read_environment, read_json
+from lab.records.store import read_json
 from lab.reports import captions, explanations, formatting, recipes, tables, text
 from lab.reports.figures import draw_all
 from lab.specs import (

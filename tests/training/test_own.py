@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from lab.data.arrays import DataArrays
 from lab.data.own import OwnTask, load_own, resolve_task
 from lab.errors import UsageError
+from lab.records.environment import read_environment
 from lab.records.paths import RunPaths
 from lab.records.reader import read_cohort
-from lab.records.store import RunFolder, read_environment
+from lab.records.store import RunFolder
 from lab.specs import (
     AdamSpec,
     CohortSpec,

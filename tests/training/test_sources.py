@@ -17,8 +17,9 @@ from toys import DIGITS, TWO_CLASSES, easy_images, mlp_cohort
 from lab.errors import UsageError
 from lab.models.paths import named, renamed
 from lab.models.weights import Weights
+from lab.records.environment import read_environment
 from lab.records.paths import RunPaths
-from lab.records.store import RunFolder, read_environment
+from lab.records.store import RunFolder
 from lab.specs import InitialSpec, RecipeSpec, SourceSpec, StudySpec
 from lab.training import replay as replay_module
 from lab.training.comparison import read_member
