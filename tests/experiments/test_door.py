@@ -139,7 +139,7 @@ def test_costs_beyond_all_numbers(tmp_path: Path) -> None:
         "--flops_per_step=s:1e-300,l:1e300 --out=o",
         tmp_path,
     )
-    assert "flops_per_step of 's' is 1e-300" in refusal(done)
+    assert "flops_per_step has 's:1e-300'" in refusal(done)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
