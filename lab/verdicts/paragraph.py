@@ -15,7 +15,7 @@ _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
     Modifier.SMALLER_LESS_RELIABLE: "The smaller net diverged more often: it is less reliable.",
     Modifier.LARGER_LESS_RELIABLE: "The larger net diverged more often: it is less reliable.",
-    Modifier.GRID_LIMITED: "An evaluation costs the two nets different amounts on this clock, and "
+    Modifier.GRID_LIMITED: "The two nets were not evaluated at the same times on this clock, and "
     "the order within one evaluation, which nobody saw, could change the verdict.",
     Modifier.MEANS_GRID_LIMITED: "The ratio of mean times is grid-limited: by times as they were "
     "seen it would exclude 1, but evaluations closer together are needed to be sure.",

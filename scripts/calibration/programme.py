@@ -1,6 +1,16 @@
 """All cells, in the order in which they are printed."""
 
-from calibration import clusters, fixed, luck, means, planning, sequential, trainers, verdicts
+from calibration import (
+    clusters,
+    fixed,
+    grids,
+    luck,
+    means,
+    planning,
+    sequential,
+    trainers,
+    verdicts,
+)
 from calibration.cell import Cell
 
 PROGRAMME: tuple[Cell, ...] = (
@@ -11,6 +21,7 @@ PROGRAMME: tuple[Cell, ...] = (
     *sequential.cells(),
     *verdicts.cells(),
     *means.cells(),
+    *grids.cells(),
     *planning.cells(),
     *luck.cells(),
 )
