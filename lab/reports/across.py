@@ -37,7 +37,8 @@ _RULES = (
     "that clock. Cells whose nets have equal counts of parameters are shown and corrected for, but "
     "say nothing of smaller and larger. No finite set of cells proves that something is always so. "
     "Time ratio: the mean time of the smaller over the larger's, a member that never got there "
-    "counting with the whole time compared. Step cost: what a step of the larger costs over one of "
+    "counting with the whole time compared; its interval holds wherever between two evaluations "
+    "the times lie. Step cost: what a step of the larger costs over one of "
     "the smaller on that clock."
 )
 

@@ -13,10 +13,9 @@ _CLOCKS = {
     "same as steps",
     "flops": "FLOPs are XLA's count of one training step of one member as the lab runs it: "
     "forward, backward, normalisation and optimizer, but not evaluation. It is an "
-    "implementation's count, not a theoretical one; a step of a larger network costs more. A time "
-    "on this clock is rounded up to its evaluation, and the stretch between two evaluations "
-    "differs between the networks: the interval of the win probability (smaller first) allows for "
-    "that, the time ratio does not",
+    "implementation's count, not a theoretical one; a step of a larger network costs more. The "
+    "stretch between two evaluations differs between the networks on this clock, so that it may "
+    "be open which of two members was first; the intervals allow for that",
     "seconds": "seconds are those of a member that has one device of the machine to itself, "
     "without evaluation and compilation: how long one would wait for it, not what it costs in the "
     "ensemble. They were measured, and a verdict must hold at both ends of what they may be",
@@ -31,7 +30,8 @@ _RATIO = (
     "time ratio",
     "Mean time to the target of the smaller over that of the larger. A member that never gets "
     "there counts with the whole time compared, so nobody is left out (the ratio of restricted "
-    "means). Above 1 the smaller is slower: 1.20 means 20% more.",
+    "means). Above 1 the smaller is slower: 1.20 means 20% more. The number takes each time at the "
+    "evaluation that saw it; the interval allows for its lying anywhere since the one before.",
 )
 _UP_TO = (
     "up to",
@@ -54,6 +54,8 @@ MODIFIERS = {
     "smaller less reliable": "The smaller network diverged more often.",
     "larger less reliable": "The larger network diverged more often.",
     "grid-limited": "The order within one evaluation, which nobody saw, could change the verdict.",
+    "time ratio grid-limited": "By times as they were seen the mean times differ, but not wherever "
+    "between two evaluations the times lie: evaluations closer together would tell.",
     "same hypothesis as steps": "With equal batch sizes this repeats the comparison in steps: it "
     "is no second piece of evidence.",
     "one shared learning rate": "Both were trained alike, at one rate or the same ones in "
@@ -135,7 +137,8 @@ def limits(study: StudySpec, document: Document) -> list[str]:
         "where they would have gone from there is not recorded.",
         "Steps, FLOPs and seconds are different questions. FLOPs count arithmetic, not what a "
         "machine makes of it.",
-        "Each time is known only to within one evaluation.",
+        "Each time is known only to within one evaluation; times are told at the evaluation that "
+        "saw them, intervals of times and of their ratios allow for any time since the one before.",
     ]
     if any(one.target.rule is Rule.PLATEAU for one in study.cohorts):
         found.append(

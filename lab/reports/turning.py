@@ -26,7 +26,8 @@ HOW_SHARES = (
     "The gap of a level is the logarithm of the time ratio, smaller over larger. Run again with "
     "the level changed, and where rates are tuned, tuned anew at it, what is left of the gap tells "
     "the share that the level explains: 100% where the sizes become level, more where the order "
-    "turns, below 0% where the gap grows. In brackets Fieller's interval for a ratio."
+    "turns, below 0% where the gap grows. In brackets Fieller's interval for a ratio, "
+    "wherever between two evaluations the times lie."
 )
 _MAP_FIELDS = ("level", "smaller", "larger", "clock")
 _ENDS = ("estimate", "lower", "upper")

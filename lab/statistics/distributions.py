@@ -41,6 +41,17 @@ def permutation_p_values(table: Table, relabelled: Integers) -> tuple[float, flo
     return (ks + 1) / (len(relabelled) + 1), (cvm + 1) / (len(relabelled) + 1)
 
 
+def sides(table: Table) -> tuple[float, float]:
+    """Which cohort both distances are in favour of: above 0 the first, whose members come earlier.
+
+    The signed difference where it is largest, and the signed differences added up over all members.
+    """
+    gap = _gap(table.first, table.second)
+    if not len(gap):
+        return 0.0, 0.0
+    return float(gap[np.abs(gap).argmax()]), float((table.first + table.second) @ gap)
+
+
 def _gap(first: Integers, second: Integers) -> Floats:
     one, other = (
         np.cumsum(counts, -1) / np.maximum(np.sum(counts, -1, keepdims=True), 1)

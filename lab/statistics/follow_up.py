@@ -17,7 +17,7 @@ from lab.statistics import intervals, proportions, win
 from lab.statistics.intervals import Floats, Interval
 from lab.statistics.rmst import RestrictedMean
 from lab.statistics.tables import Cells, Flags, Table
-from lab.statistics.times import ClockTimes, Integers, Times
+from lab.statistics.times import SOONEST, ClockTimes, Integers, Times
 from lab.statistics.win import Placement
 
 
@@ -188,23 +188,34 @@ def _sides(cells: Cells) -> list[tuple[Integers, Flags, Flags]]:
     return [(cell, known(lost, len(cell)), known(gone, len(cell))) for cell, lost, gone in sides]
 
 
-def restricted_mean(
-    clock: ClockTimes, horizon: Fraction, at_earlier: bool = False
-) -> RestrictedMean:
+def restricted_mean(clock: ClockTimes, horizon: Fraction) -> RestrictedMean:
     """Area above the incidence up to the horizon, with the variance of `Exposure.mean`.
 
-    In clock units; times are taken at the evaluation that saw them, or at the one before it where
-    `at_earlier`, and then also those whose stretch between two evaluations the horizon cuts. Where
-    no spread was seen the variance is that of `rmst.restricted_mean`: one member at each extreme
-    besides. `members` are those whose times are settled.
+    In clock units; times are taken at the evaluation that saw them. Where no spread was seen the
+    variance is that of `rmst.restricted_mean`: one member at each extreme besides. `members` are
+    those whose times are settled.
     """
-    last = clock.begun(horizon) if at_earlier else clock.within(horizon)
-    counts = exposure(clock.times, last)
+    last = clock.within(horizon)
+    steps = np.append(0, clock.positions[:last]).astype(np.float64)
+    return _mean(clock, horizon, steps, float(clock.positions[0]))
+
+
+def earliest_mean(clock: ClockTimes, horizon: Fraction) -> RestrictedMean:
+    """The same were every time as early as the evaluations allow (`restricted_earliest`).
+
+    Also of those whose stretch between two evaluations the horizon cuts.
+    """
+    last = clock.begun(horizon)
+    steps = np.concatenate([[0, SOONEST], clock.positions])[: last + 1]
+    return _mean(clock, horizon, steps, SOONEST)
+
+
+def _mean(clock: ClockTimes, horizon: Fraction, steps: Floats, soonest: float) -> RestrictedMean:
+    """From the steps that evaluations 0 to the last one that counts stand for."""
+    counts = exposure(clock.times, len(steps) - 1)
     longest = float(horizon / clock.cost)
-    edges = np.append(0, clock.positions[:last]).astype(np.float64)
-    score = np.append(0.0, edges[:-1]) if at_earlier else edges
-    mean, variance = counts.mean(np.append(score, longest))
-    shortest = min(float(clock.positions[0]), longest)
+    mean, variance = counts.mean(np.append(np.minimum(steps, longest), longest))
+    shortest = min(soonest, longest)
     settled = max(counts.settled, 1)
     if variance <= 1e-18 * longest**2:
         extremes = (mean - shortest) ** 2 + (longest - mean) ** 2

@@ -52,6 +52,29 @@ class OrderCertain(Interval):
     lowest: float
     highest: float
 
+    @staticmethod
+    def as_seen(found: Interval) -> "OrderCertain":
+        """An interval of times taken as seen: no order is open."""
+        ends = found.lower, found.upper, found.level
+        return OrderCertain(found.estimate, *ends, lowest=found.estimate, highest=found.estimate)
+
+    @staticmethod
+    def hull(rounded: Interval, lowest: Interval, highest: Interval) -> "OrderCertain":
+        """From the intervals at three readings of the times: as seen, and the two extreme ones.
+
+        `rounded` takes every time at the evaluation that saw it; `lowest` and `highest` take one
+        cohort's there and the other's at the evaluation before, so that the estimate is as low, or
+        as high, as the evaluations allow.
+        """
+        return OrderCertain(
+            estimate=rounded.estimate,
+            lower=min(lowest.lower, highest.lower),
+            upper=max(lowest.upper, highest.upper),
+            level=rounded.level,
+            lowest=lowest.estimate,
+            highest=highest.estimate,
+        )
+
     def shrunk(self, ratio: float) -> Self:
         """The same with the sampling parts `ratio` times as long."""
         return dataclasses.replace(

@@ -97,6 +97,11 @@ def max_combo_p(table: Table, relabelled: Integers) -> float:
     return _as_large(table, relabelled, _COMBINED)
 
 
+def max_combo_z(table: Table) -> float:
+    """The z of whichever of those weights has the largest |z|."""
+    return max((logrank(table, weight=weight).z for weight in _COMBINED), key=abs)
+
+
 def _as_large(table: Table, relabelled: Integers, weights: Sequence[Weight]) -> float:
     pooled = table.first + table.second
     if not table.first.sum() or not table.second.sum() or not pooled[:-1].any():

@@ -16,7 +16,9 @@ from lab.statistics.times import ClockTimes, Times
 class QuantileTime:
     """The time by which a share of the members has reached, in evaluations or clock units.
 
-    None: not reached by that share within the budget. `lower` 0: nothing is known from below.
+    In clock units the estimate and `upper` lie at the evaluation that saw the hit, `lower` at the
+    one before, since the hit may have been any time after that. None: not reached by that share
+    within the budget. `lower` 0: nothing is known from below.
     """
 
     quantile: float
@@ -34,8 +36,9 @@ class QuantileTime:
                 return None
             return float(positions[int(evaluation)] * clock.cost)
 
+        before = None if self.lower is None else max(self.lower - 1, 0)
         return dataclasses.replace(
-            self, estimate=when(self.estimate), lower=when(self.lower), upper=when(self.upper)
+            self, estimate=when(self.estimate), lower=when(before), upper=when(self.upper)
         )
 
 

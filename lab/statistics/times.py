@@ -12,6 +12,9 @@ import numpy.typing as npt
 from lab.statistics.intervals import Floats
 
 Integers = npt.NDArray[np.int64]
+SOONEST = 0.01
+"""The time, in steps, of a hit that no evaluation precedes, where times are taken as early as can
+be: above 0, since ratios of such times are formed."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,6 +168,16 @@ class ClockTimes:
     def restricted(self, horizon: Fraction) -> Floats:
         """min(T, horizon) of every member, in steps; never counts as the horizon."""
         return np.where(self.certainly(horizon), self.steps(), float(horizon / self.cost))
+
+    def restricted_earliest(self, horizon: Fraction) -> Floats:
+        """min(T, horizon) of every member, in steps, were T as early as the evaluations allow.
+
+        That is the evaluation before the one that saw the hit; SOONEST steps where there is none,
+        so that a mean of them is above 0. Never counts as the horizon.
+        """
+        before = np.append(SOONEST, self.positions[:-1])
+        hit = before[np.where(self.times.reached, self.times.evaluation, 1) - 1]
+        return np.where(self.possibly(horizon), hit, float(horizon / self.cost))
 
 
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:

@@ -15,13 +15,25 @@ from lab.statistics.tables import Table, Tables
 class Placement:
     """Win probability of the first cohort with its sampling variance; arrays over a batch [...].
 
-    `fewest` is the smaller cohort's number of members; `degrees` are those of Student's t.
+    `fewest` is the smaller cohort's number of members, or of units where these are replicated;
+    `degrees` are those of Student's t. `mates`: the members stand in pairs of one of either cohort
+    that depend on each other, whichever way; different pairs are independent.
     """
 
     estimate: Floats
     variance: Floats
     degrees: Floats
     fewest: Floats
+    mates: bool = False
+
+    @property
+    def disjoint(self) -> Floats:
+        """How many pairs of one member of either cohort can be formed that are independent.
+
+        As many as the smaller cohort has members; of mates half of that: a member of one pair
+        stands against one of another pair, since mates may depend on each other.
+        """
+        return np.maximum(self.fewest // 2 if self.mates else self.fewest, 1)
 
     @property
     def separated(self) -> npt.NDArray[np.bool_]:
@@ -32,15 +44,16 @@ class Placement:
     def effective(self) -> Floats:
         """How many independent pairs carry as much information: p(1-p)/variance, within bounds.
 
-        Never fewer than the smaller cohort's m members, for p is also the mean of m disjoint pairs,
-        averaged over all ways to pair (Birnbaum and Klose 1957). Never more than m(1 + m p(1-p)):
-        where nearly all pairs agree, the sample variance has seen next to nothing.
+        Never fewer than those that are disjoint, for p is also the mean over these, averaged over
+        all ways to pair (Birnbaum and Klose 1957). Never more than m(1 + m p(1-p)), m the smaller
+        cohort's members: where nearly all pairs agree, the sample variance has seen next to
+        nothing.
         """
         spread = self.estimate * (1 - self.estimate)
-        pairs = np.maximum(self.fewest, 1)
-        most = pairs * (1 + pairs * spread)
+        members = np.maximum(self.fewest, 1)
+        most = members * (1 + members * spread)
         found = np.divide(spread, self.variance, out=np.array(most), where=self.variance > 0)
-        return np.clip(found, pairs, most)
+        return np.clip(found, self.disjoint, most)
 
     @property
     def statistic(self) -> Floats:
@@ -84,15 +97,15 @@ def bounds(placed: Placement, level: float) -> tuple[Floats, Floats]:
 
     Wilson 1927 with that number in place of the trials. Not the logit interval: where nearly all
     pairs agree (p = .99, 32 members a cohort) that is seven times as wide and decides nothing.
-    Where all agree, m disjoint pairs do, so P(all one way) <= p^m whatever the distributions, and
-    p >= ((1 - level)/2)^(1/m), as Clopper and Pearson 1934.
+    Where all agree, d disjoint pairs do, so P(all one way) <= p^d whatever the distributions, and
+    p >= ((1 - level)/2)^(1/d), as Clopper and Pearson 1934.
     """
     estimate, z2 = placed.estimate, intervals.t_quantile(level, placed.degrees) ** 2
     pairs = placed.effective
     centre = (estimate + z2 / pairs / 2) / (1 + z2 / pairs)
     inside = estimate * (1 - estimate) / pairs + z2 / pairs**2 / 4
     reach = np.sqrt(z2 * inside) / (1 + z2 / pairs)
-    alone = ((1 - level) / 2) ** (1 / np.maximum(placed.fewest, 1))
+    alone = ((1 - level) / 2) ** (1 / placed.disjoint)
     lower = np.where(estimate >= 1, alone, np.where(estimate <= 0, 0, centre - reach))
     upper = np.where(estimate <= 0, 1 - alone, np.where(estimate >= 1, 1, centre + reach))
     empty = placed.fewest < 1
@@ -102,7 +115,7 @@ def bounds(placed: Placement, level: float) -> tuple[Floats, Floats]:
 def p_value(placed: Placement) -> Floats:
     """Two-sided p-value of p = 1/2: below 1 - level where that interval excludes 1/2."""
     score = 2 * (placed.estimate - 0.5) * np.sqrt(placed.effective)
-    apart = np.minimum(2 * 0.5**placed.fewest, 1)
+    apart = np.minimum(2 * 0.5**placed.disjoint, 1)
     value = np.where(placed.separated, apart, intervals.t_two_sided(score, placed.degrees))
     return np.where(placed.fewest < 1, 1, value)
 
@@ -144,17 +157,8 @@ def win_probability(table: Table, level: float) -> Interval:
 
 def certain_win(tables: Tables, level: float) -> OrderCertain:
     """The win probability when a time is known only to lie between two evaluations."""
-    latest = win_probability(tables.latest, level)
-    earliest = win_probability(tables.earliest, level)
-    rounded = win_probability(tables.rounded, level)
-    return OrderCertain(
-        estimate=rounded.estimate,
-        lower=latest.lower,
-        upper=earliest.upper,
-        level=level,
-        lowest=latest.estimate,
-        highest=earliest.estimate,
-    )
+    readings = tables.rounded, tables.latest, tables.earliest
+    return OrderCertain.hull(*(win_probability(one, level) for one in readings))
 
 
 def _variance_of_mean(counts: Floats, share: Floats, mean: Floats, size: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.statistics import intervals
-from lab.statistics.intervals import Floats, Interval
+from lab.statistics.intervals import Floats, Interval, OrderCertain
 from lab.statistics.tables import Cells, Table
 from lab.statistics.times import Integers
 from lab.statistics.units import Part, variance_between
@@ -18,14 +18,14 @@ _WIDEST = 700.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WinRatio:
-    """At the common horizon; `ratio` is None where one cohort won no pair.
+    """At the common horizon; `ratio` is None where one cohort won no pair at all.
 
     `net_benefit` is P(first earlier) - P(second earlier), twice the win probability less 1.
     """
 
     wins: float
     losses: float
-    ratio: Interval | None
+    ratio: OrderCertain | None
     net_benefit: float
 
 
@@ -73,7 +73,7 @@ class _Scored(NamedTuple):
             middle = self.wins / self.losses
             # So that neither end leaves the floating-point numbers, however wide the interval.
             span = math.exp(min(reach, _WIDEST - abs(math.log(middle))))
-            ratio = Interval(middle, middle / span, middle * span, level)
+            ratio = OrderCertain.as_seen(Interval(middle, middle / span, middle * span, level))
         return WinRatio(self.wins, self.losses, ratio, self.wins - self.losses)
 
 

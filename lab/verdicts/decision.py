@@ -36,12 +36,13 @@ class Decision:
 
     `reached` counts members that surely reached by the horizon; `win_probability` is P(smaller
     first) + P(tie)/2; `rmst_ratio` is the smaller's restricted mean over the larger's, as are the
-    speed-ups: above 1 the smaller is slower. `more_members` is what an undecided verdict is
-    estimated to need to settle `more_for`; None where a number cannot be given.
-    `log_e_value` is the evidence against equal distributions where one stopped, if members were
-    added in turn: what may be combined with other contrasts' (e-BH). `sparse`: too few members, or
-    too few that differ, for normal theory; the interval of `rmst_ratio` is then the horizon's.
-    `follow_up` is there where runs were stopped early.
+    speed-ups: above 1 the smaller is slower. Intervals hold wherever between two evaluations the
+    times lie; estimates take them at the later one. `more_members` is what an undecided verdict is
+    estimated to need to settle `more_for`; None where a number cannot be given. `log_e_value` is
+    the evidence against equal distributions where one stopped, if members were added in turn: what
+    may be combined with other contrasts' (e-BH). `sparse`: too few members, or too few that differ,
+    for normal theory; the interval of `rmst_ratio` is then the horizon's. `follow_up` is there
+    where runs were stopped early.
     """
 
     verdict: Verdict
@@ -52,7 +53,7 @@ class Decision:
     reached_larger: int
     win_probability: OrderCertain
     p_value: float
-    rmst_ratio: Interval
+    rmst_ratio: OrderCertain
     quantiles_smaller: tuple[QuantileTime, ...]
     quantiles_larger: tuple[QuantileTime, ...]
     speed_ups: tuple[SpeedUp, ...]
@@ -144,9 +145,20 @@ def _modifiers(
         modifiers.append(Modifier.LARGER_LESS_RELIABLE)
     if grid_limited:
         modifiers.append(Modifier.GRID_LIMITED)
+    if _grid_hides_ratio(found):
+        modifiers.append(Modifier.MEANS_GRID_LIMITED)
     if found.reading.sparse and verdict not in (Verdict.NOT_REACHED, Verdict.GRID_TOO_COARSE):
         modifiers.append(Modifier.SPARSE)
     return tuple(modifiers)
+
+
+def _grid_hides_ratio(found: Evidence) -> bool:
+    """Whether the ratio of means is told apart from 1 by times as seen, and not by all allowed."""
+
+    def apart(ratio: Interval) -> bool:
+        return ratio.above(1) or ratio.below(1)
+
+    return apart(found.rmst_rounded) and not apart(found.rmst_ratio)
 
 
 def _quantiles(clock: ClockTimes, horizon: Fraction, level: float) -> tuple[QuantileTime, ...]:

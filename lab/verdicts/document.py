@@ -9,11 +9,13 @@ import json
 from typing import Any
 
 import cattrs
+from cattrs.gen import make_dict_structure_fn
 
 from lab.documents import parsed_object, reasons, strict_converter
 from lab.errors import UsageError
 from lab.records.cohort import AnyMetric
 from lab.specs import NamedMetric
+from lab.statistics.intervals import OrderCertain
 from lab.verdicts.decision import Decision
 from lab.verdicts.judge import StudyVerdict
 from lab.words import Metric
@@ -28,6 +30,14 @@ def _converter() -> cattrs.Converter:
         return Metric(value) if isinstance(value, str) else converter.structure(value, NamedMetric)
 
     converter.register_structure_hook(AnyMetric, metric)
+    certain = make_dict_structure_fn(OrderCertain, converter, _cattrs_forbid_extra_keys=True)
+
+    def order_certain(value: Any, kind: Any) -> OrderCertain:
+        # Before ratios of means had them, their times were taken as seen.
+        as_seen = {"lowest": value["estimate"], "highest": value["estimate"]}
+        return certain({**as_seen, **value}, kind)
+
+    converter.register_structure_hook(OrderCertain, order_certain)
     return converter
 
 

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,14 +42,17 @@ class Evidence:
     """What rows 3 to 8 read, and what is told besides.
 
     `rounded` is what they would read if every time were the end of its interval; None where that
-    is the same, as on a shared grid. `divergence` is the share of the smaller's members that
-    diverged less the larger's. `log_e_value` is there where members were added in turn.
+    is the same, as on a shared grid. `rmst_ratio` holds wherever between two evaluations the times
+    lie, `rmst_rounded` takes them at the later one. `divergence` is the share of the smaller's
+    members that diverged less the larger's. `log_e_value` is there where members were added in
+    turn.
     """
 
     reading: Reading
     rounded: Reading | None
     landmarks: tuple[Landmark, ...]
-    rmst_ratio: Interval
+    rmst_ratio: OrderCertain
+    rmst_rounded: Interval
     divergence: Interval
     logrank_p_value: float
     log_e_value: float | None
@@ -77,6 +81,69 @@ def restricted_parts(meeting: Meeting) -> tuple[Part, Part]:
     return one, other
 
 
+class MeanTimes(NamedTuple):
+    """Both cohorts' min(T, horizon) at one reading of the times, the smaller's first.
+
+    Where runs were stopped early the parts, of single members, say nothing; members are then what
+    is replicated, and measures of them read the means alone.
+    """
+
+    means: tuple[RestrictedMean, RestrictedMean]
+    parts: tuple[Part, Part]
+
+
+Measure = Callable[[MeanTimes], Interval]
+
+
+def mean_times(meeting: Meeting) -> tuple[MeanTimes, MeanTimes, MeanTimes]:
+    """As seen; then the smaller's as early as they may be, then the larger's.
+
+    On a shared grid too: rounding up moves both means alike, and so their ratio towards 1.
+    """
+    means, parts = restricted_means(meeting), restricted_parts(meeting)
+    sides = meeting.smaller, meeting.larger
+    earliest = rmst.earliest_mean if meeting.whole else lost.earliest_mean
+    early_means = [earliest(side.clock, meeting.horizon) for side in sides]
+    early_parts = [
+        Part(side.clock.restricted_earliest(meeting.horizon) * float(side.clock.cost), side.unit)
+        for side in sides
+    ]
+    return (
+        MeanTimes(means, parts),
+        MeanTimes((early_means[0], means[1]), (early_parts[0], parts[1])),
+        MeanTimes((means[0], early_means[1]), (parts[0], early_parts[1])),
+    )
+
+
+def mean_between(meeting: Meeting, measure: Measure) -> OrderCertain:
+    """A measure of mean times that holds wherever between two evaluations they lie."""
+    return OrderCertain.hull(*map(measure, mean_times(meeting)))
+
+
+def mean_ratio(meeting: Meeting, level: float, sparse: bool) -> Measure:
+    """The ratio of restricted means by what is replicated; of sparse data the horizon's alone."""
+
+    def measure(times: MeanTimes) -> Interval:
+        smaller, larger = times.means
+        if sparse:
+            return rmst.known_ratio(smaller, larger, level)
+        if meeting.unit is Unit.MEMBERS:
+            return rmst.rmst_ratio(smaller, larger, level)
+        most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
+        widening = rmst.ratio_widening(smaller, larger)
+        degrees = tailed_degrees(meeting, times)
+        return units.log_ratio(*times.parts, meeting.units, level, most, widening, degrees)
+
+    return measure
+
+
+def tailed_degrees(meeting: Meeting, times: MeanTimes) -> int | None:
+    """Degrees of freedom of means of pairs; None, which is the units less one, of data orders."""
+    if meeting.unit is Unit.PAIRS and meeting.units > 1:
+        return max(min(one.seen for one in times.means) - 1, 1)
+    return None
+
+
 def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -> Evidence:
     """Of all members at hand; `generator` draws permutations of sparse data only."""
     counts = meeting.tables
@@ -98,15 +165,17 @@ def evidence(meeting: Meeting, levels: Levels, generator: np.random.Generator) -
     if not counts.shared_grid:
         rounded = dataclasses.replace(
             certain,
-            win=known(interval(meeting.placements[0])),
-            differences=tuple(known(each.rounded) for each in landmarks),
+            win=OrderCertain.as_seen(interval(meeting.placements[0])),
+            differences=tuple(OrderCertain.as_seen(each.rounded) for each in landmarks),
             p_value=p_value(meeting, meeting.cells[:1], sparse, generator),
         )
+    ratios = [mean_ratio(meeting, levels.win, sparse)(times) for times in mean_times(meeting)]
     return Evidence(
         reading=certain,
         rounded=rounded,
         landmarks=landmarks,
-        rmst_ratio=_rmst_ratio(meeting, levels.win, sparse),
+        rmst_ratio=OrderCertain.hull(*ratios),
+        rmst_rounded=ratios[0],
         divergence=_divergence(meeting, levels.win),
         logrank_p_value=_logrank_p(meeting, sparse, copy.deepcopy(generator)),
         log_e_value=None,
@@ -136,17 +205,29 @@ def difference(meeting: Meeting, first: Reached, second: Reached, level: float) 
         )
     one = Part(first.astype(np.float64), meeting.smaller.unit)
     other = Part(second.astype(np.float64), meeting.larger.unit)
-    return units.difference(one, other, meeting.units, level, most=1.0)
+    return units.share_difference(one, other, meeting.units, level)
 
 
-def _rmst_ratio(meeting: Meeting, level: float, sparse: bool) -> Interval:
-    smaller, larger = restricted_means(meeting)
-    if sparse:
-        return rmst.known_ratio(smaller, larger, level)
-    if meeting.unit is Unit.MEMBERS:
-        return rmst.rmst_ratio(smaller, larger, level)
-    most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
-    return units.log_ratio(*restricted_parts(meeting), meeting.units, level, most)
+class Sided(NamedTuple):
+    """A two-sided p-value, and a statistic whose sign says which cohort it is in favour of."""
+
+    side: float
+    p_value: float
+
+
+def least_favourable(found: Sequence[Sided]) -> float:
+    """The largest p-value of a test over several `readings`; 1 if these lie on both sides."""
+    if min(one.side for one in found) < 0 < max(one.side for one in found):
+        return 1.0
+    return max(one.p_value for one in found)
+
+
+def readings(meeting: Meeting) -> Sequence[Cells]:
+    """The order-certain ones, `latest` and `earliest` of `Tables`; on a shared grid the one.
+
+    There rank tests are exact for times as seen.
+    """
+    return meeting.cells[:1] if meeting.tables.shared_grid else meeting.cells[1:]
 
 
 def _logrank_p(meeting: Meeting, sparse: bool, generator: np.random.Generator) -> float:
@@ -156,29 +237,22 @@ def _logrank_p(meeting: Meeting, sparse: bool, generator: np.random.Generator) -
     """
     if not meeting.whole:
         return follow_up.logrank_p(meeting)
-    table = meeting.tables.rounded
-    if meeting.unit is Unit.MEMBERS and not sparse:
-        return logrank.logrank(table).p_value
-    return logrank.permutation_p(table, meeting.relabelled(LOGRANK_DRAWS, generator))
+
+    def test(cells: Cells) -> Sided:
+        table = cells.table()
+        found = logrank.logrank(table)
+        if meeting.unit is Unit.MEMBERS and not sparse:
+            return Sided(found.z, found.p_value)
+        # The same draws for all readings: else swapping the cohorts' roles would change them.
+        relabelled = meeting.relabelled(cells, LOGRANK_DRAWS, copy.deepcopy(generator))
+        return Sided(found.z, logrank.permutation_p(table, relabelled))
+
+    return least_favourable([test(cells) for cells in readings(meeting)])
 
 
 def between(meeting: Meeting, interval: Callable[[Placement], Interval]) -> OrderCertain:
     """The win probability when a time is known only to lie between two evaluations."""
-    middle, lowest, highest = map(interval, meeting.placements)
-    return OrderCertain(
-        estimate=middle.estimate,
-        lower=lowest.lower,
-        upper=highest.upper,
-        level=middle.level,
-        lowest=lowest.estimate,
-        highest=highest.estimate,
-    )
-
-
-def known(interval: Interval) -> OrderCertain:
-    """Of times taken as seen: no order is open."""
-    ends = dataclasses.asdict(interval)
-    return OrderCertain(**ends, lowest=interval.estimate, highest=interval.estimate)
+    return OrderCertain.hull(*map(interval, meeting.placements))
 
 
 def p_value(

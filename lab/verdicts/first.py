@@ -89,11 +89,4 @@ def _between(meeting: Meeting, placed: list[Placement], level: float) -> OrderCe
     middle, latest, earliest = (
         Interval.of(one.estimate, *bounds(one, level), level) for one in placed
     )
-    return OrderCertain(
-        estimate=middle.estimate,
-        lower=latest.lower,
-        upper=earliest.upper,
-        level=level,
-        lowest=latest.estimate,
-        highest=earliest.estimate,
-    )
+    return OrderCertain.hull(middle, latest, earliest)

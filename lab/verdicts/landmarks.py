@@ -87,13 +87,6 @@ def _landmark(time: Fraction, meeting: Meeting, difference: Difference) -> Landm
         time=float(time),
         smaller=certain[0].sum() / max(meeting.smaller.members, 1),
         larger=certain[1].sum() / max(meeting.larger.members, 1),
-        difference=OrderCertain(
-            estimate=rounded.estimate,
-            lower=least.lower,
-            upper=most.upper,
-            level=rounded.level,
-            lowest=least.estimate,
-            highest=most.estimate,
-        ),
+        difference=OrderCertain.hull(rounded, least, most),
         rounded=rounded,
     )

@@ -97,14 +97,18 @@ class Meeting:
         if self.unit is Unit.MEMBERS:
             counts = cells.table()
             return win.placement(counts.first, counts.second)
-        return units.placement(cells, self.smaller.unit, self.larger.unit, self.units)
+        mates = self.unit is Unit.PAIRS
+        return units.placement(cells, self.smaller.unit, self.larger.unit, self.units, mates)
 
-    def relabelled(self, draws: int, generator: np.random.Generator) -> Integers:
-        """Counts [draws, K] of the smaller where labels are exchanged, those of units as wholes."""
+    def relabelled(self, cells: Cells, draws: int, generator: np.random.Generator) -> Integers:
+        """Counts [draws, K] of the smaller where labels are exchanged, those of units as wholes.
+
+        `cells` is one reading of `self.cells`.
+        """
         if self.unit is Unit.MEMBERS:
-            return relabelling.of_members(self.tables.rounded, draws, generator)
+            return relabelling.of_members(cells.table(), draws, generator)
         units_of = self.smaller.unit, self.larger.unit
-        return relabelling.of_units(self.cells[0], *units_of, self.units, draws, generator)
+        return relabelling.of_units(cells, *units_of, self.units, draws, generator)
 
     def reached(self) -> tuple[float, float]:
         """The shares that surely reached by the horizon."""

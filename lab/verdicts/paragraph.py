@@ -16,8 +16,10 @@ _MODIFIERS = {
     Modifier.NEGLIGIBLY: "The difference is real but within the margins of equivalence.",
     Modifier.SMALLER_LESS_RELIABLE: "The smaller net diverged more often: it is less reliable.",
     Modifier.LARGER_LESS_RELIABLE: "The larger net diverged more often: it is less reliable.",
-    Modifier.GRID_LIMITED: "An evaluation costs the two nets different amounts on this clock, and "
+    Modifier.GRID_LIMITED: "The two nets were not evaluated at the same times on this clock, and "
     "the order within one evaluation, which nobody saw, could change the verdict.",
+    Modifier.MEANS_GRID_LIMITED: "The ratio of mean times is grid-limited: by times as they were "
+    "seen it would exclude 1, but evaluations closer together are needed to be sure.",
     Modifier.SPARSE: "So few members reached it, or so many at one evaluation, that an exact "
     "permutation test must agree before a direction is named.",
     Modifier.PAIRED: "Member i of one net had the seeds of member i of the other; intervals count "
@@ -69,7 +71,10 @@ def _medians(finding: Finding) -> str:
 def _restricted_mean(finding: Finding) -> str:
     decision = finding.decision
     ratio, horizon = decision.rmst_ratio, amount(decision.horizon, finding.clock)
-    told = f"{ratio.estimate:.2f} [{ratio.lower:.2f}, {ratio.upper:.2f}] times the larger's"
+    told = (
+        f"{ratio.estimate:.2f} [{ratio.lower:.2f}, {ratio.upper:.2f}] times the larger's; the "
+        "brackets hold wherever between two evaluations the times lie"
+    )
     if decision.sparse:
         told = (
             f"{ratio.estimate:.2f} times the larger's, with too few members that reached it, or "
@@ -119,7 +124,7 @@ def _unseen_order(decision: Decision) -> list[str]:
         return []
     return [
         f"For about {percent(unseen)} of the pairs the evaluations do not show who was first; the "
-        "brackets allow for either."
+        "brackets of the pairs allow for either."
     ]
 
 

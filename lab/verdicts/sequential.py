@@ -18,10 +18,11 @@ from lab.verdicts.decision import Decision, conclude
 from lab.verdicts.evidence import (
     Evidence,
     Levels,
+    MeanTimes,
+    Measure,
     between,
     evidence,
-    restricted_means,
-    restricted_parts,
+    mean_times,
     times_of_landmarks,
 )
 from lab.verdicts.landmarks import Landmark, Reached, landmarks_at
@@ -132,11 +133,13 @@ def _in_sequence(looks: Sequence[Look], margins: Margins) -> Evidence:
         sparse=permutation.is_sparse(latest.tables.rounded),
         reached=latest.reached(),
     )
+    ratios = [_mean_ratio(latest, levels.win, reading.sparse)(one) for one in mean_times(latest)]
     return Evidence(
         reading=reading,
         rounded=None,
         landmarks=landmarks,
-        rmst_ratio=_rmst_ratio(latest, levels.win, reading.sparse),
+        rmst_ratio=OrderCertain.hull(*ratios),
+        rmst_rounded=ratios[0],
         divergence=_difference(latest, latest.smaller.diverged, latest.larger.diverged, levels.win),
         # The e-process is a log-rank test's, of pairs a sign test's: the log-rank within pairs.
         logrank_p_value=p_value,
@@ -167,15 +170,17 @@ def _difference(meeting: Meeting, first: Reached, second: Reached, level: float)
     )
 
 
-def _rmst_ratio(meeting: Meeting, level: float, sparse: bool) -> Interval:
-    means = restricted_means(meeting)
-    if sparse:
-        return rmst.known_ratio(*means, level)
-    one, other = restricted_parts(meeting)
-    covariance = 0.0
-    if meeting.unit is Unit.PAIRS and len(one.value) > 1:
-        covariance = float(np.cov(one.value, other.value)[0, 1]) / len(one.value)
-    return sequences.rmst_ratio(*means, level, covariance)
+def _mean_ratio(meeting: Meeting, level: float, sparse: bool) -> Measure:
+    def measure(times: MeanTimes) -> Interval:
+        if sparse:
+            return rmst.known_ratio(*times.means, level)
+        one, other = times.parts
+        covariance = 0.0
+        if meeting.unit is Unit.PAIRS and len(one.value) > 1:
+            covariance = float(np.cov(one.value, other.value)[0, 1]) / len(one.value)
+        return sequences.rmst_ratio(*times.means, level, covariance)
+
+    return measure
 
 
 def _shared(before: OrderCertain, now: OrderCertain) -> OrderCertain:

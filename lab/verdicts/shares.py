@@ -2,11 +2,13 @@
 
 The gap is the logarithm of the ratio of restricted means, smaller over larger, at the hardest
 target. Of a level the share explained is 1 - its gap/the baseline's: 1 where the sizes are level
-once the cause is changed, above 1 where the order turns, below 0 where the gap grows.
+once the cause is changed, above 1 where the order turns, below 0 where the gap grows. Its interval
+holds wherever between two evaluations the times lie.
 """
 
 import dataclasses
 import enum
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -17,13 +19,16 @@ from lab.specs import CohortSpec, Comparison, ContrastSpec
 from lab.statistics import fieller, permutation
 from lab.statistics.fieller import Estimates
 from lab.statistics.intervals import Interval
+from lab.statistics.units import Part
 from lab.verdicts.deciding import Issue, meet
-from lab.verdicts.meeting import Meeting, Side, Unit
+from lab.verdicts.evidence import mean_times
+from lab.verdicts.meeting import Meeting, Unit
 from lab.verdicts.winner_map import clocks_of_their_own, may_be_told
 from lab.words import Clock, Factor
 
 Influence = Mapping[tuple[object, ...], float]
 """How far each unit of replication moves an estimate, by what the unit is of."""
+_LogMean = tuple[float, Influence]
 
 
 class NotEstimable(enum.Enum):
@@ -88,12 +93,13 @@ def _share(
     comparison: Comparison,
     records: Mapping[str, CohortRecords],
 ) -> Share:
-    held, other = (_gap(one, clock, records) for one in contrasts)
+    read = [_readings(one, clock, records) for one in contrasts]
+    held, other = (one.gap(frozenset()) for one in read)
     share, reason = None, None
     if held.sparse or other.sparse:
         reason = NotEstimable.SPARSE
     else:
-        kept = fieller.ratio(_estimates(other, held), 1 - comparison.margins.alpha_win)
+        kept = _kept(read[0], read[1], 1 - comparison.margins.alpha_win)
         reason = NotEstimable.NO_GAP if kept is None else None
         share = None if kept is None else _complement(kept)
     return Share(
@@ -105,6 +111,33 @@ def _share(
         gap=other.estimate,
         share=share,
         reason=reason,
+    )
+
+
+def _kept(held: "_Readings", other: "_Readings", level: float) -> Interval | None:
+    """What is left of the gap, wherever between two evaluations the times lie.
+
+    None where the gap itself may then be none. A cohort of both levels has the same times in both.
+    """
+    names = sorted({*held.names, *other.names})
+    early = [
+        frozenset(itertools.compress(names, chosen))
+        for chosen in itertools.product((False, True), repeat=len(names))
+    ]
+    gaps = [held.gap(one) for one in early]
+    if min(one.estimate for one in gaps) < 0 < max(one.estimate for one in gaps):
+        return None
+    found = [
+        fieller.ratio(_estimates(other.gap(one), gap), level)
+        for one, gap in zip(early, gaps, strict=True)
+    ]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        return None
+    return dataclasses.replace(
+        known[0],
+        lower=min(one.lower for one in known),
+        upper=max(one.upper for one in known),
     )
 
 
@@ -125,37 +158,59 @@ def _estimates(first: _Gap, second: _Gap) -> Estimates:
     )
 
 
-def _gap(contrast: ContrastSpec, clock: Clock, records: Mapping[str, CohortRecords]) -> _Gap:
-    pair = records[contrast.smaller], records[contrast.larger]
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Readings:
+    """A contrast's two cohorts with their log means by times as seen, and by the earliest."""
+
+    names: tuple[str, str]
+    seen: tuple[_LogMean, _LogMean]
+    earliest: tuple[_LogMean, _LogMean]
+    sparse: bool
+
+    def gap(self, early: frozenset[str]) -> _Gap:
+        """The smaller's log mean less the larger's, with the times of these cohorts early."""
+        influence: dict[tuple[object, ...], float] = {}
+        logs, degrees = [], []
+        for index, sign in enumerate((1, -1)):
+            is_early = self.names[index] in early
+            mean, moved = (self.earliest if is_early else self.seen)[index]
+            logs.append(mean)
+            degrees.append(max(len(moved) - 1, 1))
+            for unit, value in moved.items():
+                influence[unit] = influence.get(unit, 0.0) + sign * value
+        return _Gap(logs[0] - logs[1], influence, min(degrees), self.sparse)
+
+
+def _readings(
+    contrast: ContrastSpec, clock: Clock, records: Mapping[str, CohortRecords]
+) -> _Readings:
+    names = contrast.smaller, contrast.larger
+    pair = records[names[0]], records[names[1]]
     met = meet(pair, Issue(contrast, clock, len(pair[0].spec.target.thresholds) - 1))
-    influence: dict[tuple[object, ...], float] = {}
-    logs, degrees = [], []
-    for sign, side, cohort in zip((1, -1), (met.smaller, met.larger), pair, strict=True):
-        mean, moved = _log_mean(met, side, cohort)
-        logs.append(mean)
-        degrees.append(max(len(moved) - 1, 1))
-        for unit, value in moved.items():
-            influence[unit] = influence.get(unit, 0.0) + sign * value
-    return _Gap(
-        logs[0] - logs[1], influence, min(degrees), permutation.is_sparse(met.tables.rounded)
+    seen, early_smaller, early_larger = (one.parts for one in mean_times(met))
+    earliest = early_smaller[0], early_larger[1]
+    late, early = (
+        (_log_mean(met, parts[0], pair[0]), _log_mean(met, parts[1], pair[1]))
+        for parts in (seen, earliest)
     )
+    return _Readings(names, late, early, permutation.is_sparse(met.tables.rounded))
 
 
-def _log_mean(meeting: Meeting, side: Side, cohort: CohortRecords) -> tuple[float, Influence]:
-    """The logarithm of the restricted mean, and each unit's part in its deviation from the truth.
+def _log_mean(meeting: Meeting, part: Part, cohort: CohortRecords) -> _LogMean:
+    """The logarithm of the restricted mean, and each unit's share in its deviation from the truth.
 
-    The squares of the parts add up to the variance by the delta method: for single members that of
+    The squares of the shares add up to the variance by the delta method: for single members that of
     `rmst.rmst_ratio`, for blocks the linearised cluster variance (Liang and Zeger 1986).
     """
-    times = side.clock.restricted(meeting.horizon)
+    times = part.value
     mean = float(times.mean())
     blocks = meeting.unit is Unit.BLOCKS
-    number = side.unit if blocks else cohort.member
+    number = part.unit if blocks else cohort.member
     units, index = np.unique(number, return_inverse=True)
     spread = math.sqrt(len(units) / max(len(units) - 1, 1))
-    part = np.bincount(index, weights=(times - mean) * spread / (mean * len(times)))
+    share = np.bincount(index, weights=(times - mean) * spread / (mean * len(times)))
     keys = [(_root(cohort), blocks, unit) for unit in units.tolist()]
-    return math.log(mean * float(side.clock.cost)), dict(zip(keys, part.tolist(), strict=True))
+    return math.log(mean), dict(zip(keys, share.tolist(), strict=True))
 
 
 def _root(cohort: CohortRecords) -> int | str:

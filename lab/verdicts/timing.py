@@ -5,11 +5,10 @@ STATISTICS, section 0: a verdict must hold at both ends of the interval of the c
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from lab.quantities import seconds
 from lab.records.cohort import CohortRecords
-from lab.statistics.intervals import Interval
+from lab.statistics.intervals import OrderCertain
 from lab.statistics.quantiles import SpeedUp
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import Finding
@@ -18,7 +17,6 @@ from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock
 
 Pair = tuple[CohortRecords, CohortRecords]
-AnyInterval = TypeVar("AnyInterval", bound=Interval)
 
 
 def readings(pair: Pair) -> tuple[Pair, Pair, Pair]:
@@ -54,11 +52,7 @@ def agreed(decisions: Sequence[Decision]) -> Decision:
     spanned = dataclasses.replace(
         first,
         modifiers=tuple(modifiers),
-        win_probability=dataclasses.replace(
-            _hull([one.win_probability for one in decisions]),
-            lowest=min(one.win_probability.lowest for one in decisions),
-            highest=max(one.win_probability.highest for one in decisions),
-        ),
+        win_probability=_hull([one.win_probability for one in decisions]),
         rmst_ratio=_hull([one.rmst_ratio for one in decisions]),
         p_value=max(one.p_value for one in decisions),
         logrank_p_value=max(one.logrank_p_value for one in decisions),
@@ -87,12 +81,14 @@ def _at_fault(verdicts: Sequence[Verdict]) -> bool:
     return len(decided) > 1 or (verdicts[0] in decided and Verdict.UNDECIDED in verdicts)
 
 
-def _hull(intervals: Sequence[AnyInterval]) -> AnyInterval:
+def _hull(intervals: Sequence[OrderCertain]) -> OrderCertain:
     """The first, as long as all together."""
     return dataclasses.replace(
         intervals[0],
         lower=min(one.lower for one in intervals),
         upper=max(one.upper for one in intervals),
+        lowest=min(one.lowest for one in intervals),
+        highest=max(one.highest for one in intervals),
     )
 
 

@@ -22,6 +22,7 @@ class Modifier(enum.Enum):
     SMALLER_LESS_RELIABLE = "smaller less reliable"
     LARGER_LESS_RELIABLE = "larger less reliable"
     GRID_LIMITED = "grid-limited"
+    MEANS_GRID_LIMITED = "time ratio grid-limited"
     SPARSE = "sparse: judged by permutation too"
     SAME_AS_STEPS = "same hypothesis as steps"
     ONE_SHARED_RATE = "one shared learning rate"

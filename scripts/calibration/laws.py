@@ -23,6 +23,13 @@ def lognormal(centre: float, spread: float = 0.6, diverged: float = 0.05) -> Law
     return shares
 
 
+def cut_mean(centre: float, spread: float, horizon: float) -> float:
+    """E min(T, horizon) of log-normal T about its median `centre`, in continuous time."""
+    late = math.log(horizon / centre) / spread
+    early = centre * math.exp(spread**2 / 2) * float(ndtr(late - spread))
+    return early + horizon * float(ndtr(-late))
+
+
 def true_win(first: Law, second: Law) -> float:
     """P(first earlier) + P(tie)/2."""
     return float((first * (1 - np.cumsum(second) + second / 2)).sum())

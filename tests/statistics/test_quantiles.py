@@ -61,7 +61,8 @@ def test_a_time_beyond_the_horizon_is_not_reached():
     times = Times.of(range(1, 11), LAST)
     clock = ClockTimes.uniform(times, Fraction(10))
     found = quantile_time(times, 0.5, 0.95).on(clock, Fraction(80))
-    assert (found.estimate, found.lower, found.upper) == (50.0, 20.0, None)
+    # The member that hit at evaluation 2 may have done so at any time after the first.
+    assert (found.estimate, found.lower, found.upper) == (50.0, 10.0, None)
 
 
 def test_speed_up_combines_two_intervals():

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -8,7 +9,13 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 
-from lab.statistics.rmst import restricted_mean, rmst_ratio
+from lab.statistics.rmst import (
+    earliest_mean,
+    restricted_mean,
+    rmst_difference,
+    rmst_ratio,
+    tail_variance,
+)
 from lab.statistics.times import ClockTimes, Times
 
 LEVEL = 0.95
@@ -89,3 +96,56 @@ def test_one_member_is_bounded_by_what_the_horizon_allows():
     one, many = restricted_mean(clock([3]), HORIZON), restricted_mean(clock(drawn(4, 50)), HORIZON)
     ratio = rmst_ratio(one, many, LEVEL)
     assert 1 / 20 <= ratio.lower < ratio.estimate < ratio.upper <= 20
+
+
+def test_earliest_mean_takes_the_evaluation_before():
+    # Hits at evaluations 2 and 4 of one a unit may lie just after 1 and 3; nobody else reached.
+    mean = earliest_mean(clock([2, 4, None, None]), Fraction(10))
+    assert mean.mean == pytest.approx((1 + 3 + 10 + 10) / 4)
+    # A horizon inside a stretch: the hit that ends it may have come before.
+    assert earliest_mean(clock([4], cost=3), Fraction(10)).mean == 9
+    assert restricted_mean(clock([4], cost=3), Fraction(10)).mean == 10
+
+
+@given(hits, hits, st.integers(1, 50))
+def test_earliest_means_are_never_later_and_always_positive(one, other, cost):
+    for hit in (one, other):
+        early, late = (
+            mean(clock(hit, cost), HORIZON * cost) for mean in (earliest_mean, restricted_mean)
+        )
+        assert 0 < early.mean <= late.mean <= early.mean + cost + 1e-9
+        found = [rmst_ratio(early, late, LEVEL), rmst_difference(early, late, LEVEL)]
+        assert all(math.isfinite(end) for each in found for end in (each.lower, each.upper))
+        assert early.shortest <= early.mean <= early.longest
+
+
+def test_tail_variance_is_the_log_normals():
+    """Of many times it is right: CV^2 of a log-normal is exp(s^2) - 1 (Aitchison, Brown 1957)."""
+    spread, members = 0.8, 400_000
+    times = np.exp(spread * np.random.default_rng(0).standard_normal(members))
+    found = tail_variance(times, 1e9) * members
+    assert found == pytest.approx(math.expm1(spread**2), rel=0.02)
+    cut = np.minimum(times, 2.0)
+    shown = cut.var() / cut.mean() ** 2
+    # Of times cut soon the cut ones count as seen, so that the tail is judged shorter.
+    assert 0.5 * shown < tail_variance(cut, 2.0) * members < shown
+
+
+def test_few_members_of_a_long_tail_get_a_wider_interval():
+    times = [1, 2, 2, 3, 3, 4, 4, 5, 6, 12]
+    mean = restricted_mean(clock(times), Fraction(20))
+    plain = dataclasses.replace(mean, tail=0.0)
+    assert mean.relative == mean.tail > plain.relative
+    assert mean.seen == 5
+    assert rmst_ratio(mean, mean, LEVEL).upper > 1.08 * rmst_ratio(plain, plain, LEVEL).upper
+    # Steady times have no tail to speak of.
+    steady = restricted_mean(clock([9, 10, 11] * 30), HORIZON)
+    assert steady.relative == steady.variance / steady.mean**2
+    assert steady.seen == 90
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("times", [[], [1.0], [2.0] * 9, [1e-3] * 8 + [1.0], [1.0] * 8 + [1e9]])
+def test_tail_variance_of_anything_is_finite(times):
+    found = tail_variance(np.array(times), 1e9)
+    assert 0 <= found < math.inf

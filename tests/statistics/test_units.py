@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
-from lab.statistics import units, win
+from lab.statistics import proportions, units, win
 from lab.statistics.logrank import logrank
 from lab.statistics.tables import Cells, Table
 from lab.statistics.units import Part
@@ -120,3 +121,122 @@ def test_degenerate_units_have_an_answer(members):
     assert units.difference(*parts, 1, 0.95, most=1.0).upper == 1
     assert units.log_ratio(*parts, 1, 0.95, most=9.0).lower == pytest.approx(1 / 9)
     assert units.flip_p_value(cells, *block, 1, np.random.default_rng(0)) == 1
+
+
+def few_orders(generator, orders=8, per_order=32, wanted=0.97):
+    """Placements of which the truth is `wanted`, each order kind to one cohort by a little."""
+    block = np.repeat(np.arange(orders), per_order)
+    gap = ndtri(wanted) * (2 * (0.36 + 0.04 + 0.02)) ** 0.5
+    shared = generator.normal(0, 0.2, orders)
+    logs = [
+        centre
+        + (shared + generator.normal(0, 0.02**0.5, orders))[block]
+        + generator.normal(0, 0.6, len(block))
+        for centre in (0.0, gap)
+    ]
+    rank = np.argsort(np.argsort(np.concatenate(logs)))
+    cells = Cells(rank[: len(block)], rank[len(block) :], len(rank) + 1)
+    return units.placement(cells, block, block, orders)
+
+
+def test_student_on_the_raw_scale_would_fail_near_separation():
+    """Negative control: what a logit covers 95% of the time, the raw scale covers 90%."""
+    generator, covered, raw = np.random.default_rng(5), 0, 0
+    for _ in range(1_000):
+        placed = few_orders(generator)
+        lower, upper = units.win_bounds(placed, 0.95)
+        covered += lower <= 0.97 <= upper
+        reach = 2.365 * float(placed.variance) ** 0.5
+        raw += abs(float(placed.estimate) - 0.97) <= reach
+    assert covered / 1_000 > 0.93
+    assert raw / 1_000 < 0.92
+
+
+@pytest.mark.parametrize("orders", [2, 4, 16])
+@pytest.mark.parametrize("wanted", [0.5, 0.6, 0.9, 0.97])
+def test_tests_by_orders_agree_with_their_intervals(orders, wanted):
+    placed = few_orders(np.random.default_rng(orders), orders, 8, wanted)
+    p_value = units.win_p_value(placed)
+    for level in (0.5, 0.9, 0.97, 0.999):
+        lower, upper = units.win_bounds(placed, level)
+        assert (p_value < 1 - level) == (not lower <= 0.5 <= upper)
+        lower, upper = units.win_bounds(placed, 1 - 2 * (1 - level) if level > 0.5 else 0.0)
+        inside = lower > 0.5 - 0.3 and upper < 0.5 + 0.3
+        assert (units.equivalence_p_value(placed, 0.3) < 1 - level) == inside or level == 0.5
+
+
+@pytest.mark.parametrize(("first", "estimate"), [(0, 1.0), (2, 0.0)])
+def test_orders_that_all_agree_are_no_certainty(first, estimate):
+    """(.05/2)^(1/4) = .398, as Clopper and Pearson; two of sixteen ways, twice .5^4."""
+    block = np.repeat(np.arange(4), 8)
+    cells = Cells(np.full(32, first), np.full(32, 1), 4)
+    placed = units.placement(cells, block, block, 4)
+    lower, upper = units.win_bounds(placed, 0.95)
+    near = 0.025**0.25
+    assert (float(lower), float(upper)) == pytest.approx((near, 1) if estimate else (0, 1 - near))
+    assert units.win_p_value(placed) == pytest.approx(0.125)
+    assert units.equivalence_p_value(placed, 0.4) == 1
+
+
+def test_mates_have_half_as_many_disjoint_pairs():
+    """Where mates fight each other the variance doubles at most, and so says the floor."""
+    rank = np.arange(64)
+    cells, pair = Cells(rank, rank[::-1].copy(), 65), np.arange(64)
+    placed, alone = (units.placement(cells, pair, pair, 64, mates) for mates in (True, False))
+    assert (float(placed.disjoint), float(alone.disjoint)) == (32, 64)
+    assert 32 <= float(placed.effective) < 64 == float(alone.effective)
+    # For independent members of one cohort the variance is half of that.
+    independent = win.placement(np.ones(64), np.ones(64))
+    assert float(placed.variance) == pytest.approx(2 * float(independent.variance), rel=0.05)
+    separated = Cells(np.zeros(10, int), np.ones(10, int), 3)
+    own = np.arange(10)
+    lower, _ = win.bounds(units.placement(separated, own, own, 10, mates=True), 0.95)
+    assert float(lower) == pytest.approx(0.025 ** (1 / 5))
+
+
+def test_shares_of_pairs_are_newcombes():
+    """Newcombe 1998, Statistics in Medicine 17:2635, method 8, by hand: Wilson's ends and phi.
+
+    Of 40 pairs 20 reached in both, 12 in the first alone, 2 in the second alone, 6 in neither.
+    """
+    first = np.repeat([1.0, 1.0, 0.0, 0.0], [20, 12, 2, 6])
+    second = np.repeat([1.0, 0.0, 1.0, 0.0], [20, 12, 2, 6])
+    pair = np.arange(40)
+    found = units.share_difference(Part(first, pair), Part(second, pair), 40, 0.95)
+    (low_one, high_one), (low_two, high_two) = (
+        proportions.wilson_bounds(count, 40, 0.95) for count in (32, 22)
+    )
+    phi = (20 * 6 - 12 * 2) / (32 * 8 * 22 * 18) ** 0.5
+    down, up = 0.8 - low_one, high_two - 0.55
+    assert found.estimate == pytest.approx(0.25)
+    assert found.lower == pytest.approx(0.25 - (down**2 - 2 * phi * down * up + up**2) ** 0.5)
+    down, up = high_one - 0.8, 0.55 - low_two
+    assert found.upper == pytest.approx(0.25 + (down**2 - 2 * phi * down * up + up**2) ** 0.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [(0, 0), (1, 1), (1, 0), (0.5, 1)])
+@pytest.mark.parametrize("per_unit", [1, 4])
+def test_shares_without_spread_have_an_interval(values, per_unit):
+    """All, none, or the same half in every unit."""
+    unit = np.repeat(np.arange(6), per_unit)
+    parts = [Part((np.arange(len(unit)) % 2 < 2 * value).astype(float), unit) for value in values]
+    found = units.share_difference(parts[0], parts[1], 6, 0.95)
+    assert -1 <= found.lower < found.estimate + 1e-12 <= found.upper + 1e-12 <= 1 + 1e-12
+    assert found.upper - found.lower > 0.3
+    back = units.share_difference(parts[1], parts[0], 6, 0.95)
+    assert (back.lower, back.upper) == pytest.approx((-found.upper, -found.lower))
+
+
+def test_pairs_of_which_nearly_all_agree_have_a_score_interval():
+    """19 of 20: Wilson's with Student's t, not t on the raw scale, which leaves the range."""
+    first = np.zeros(20, int)
+    second = np.where(np.arange(20) < 19, 1, -1) + 0
+    found = units.pairs(Cells(first + 1, second + 1, 4), (first + 1.0, second + 2.0), 0.95)
+    z2 = 2.093**2
+    centre, reach = (
+        (0.95 + z2 / 40) / (1 + z2 / 20),
+        (z2 * (0.95 * 0.05 / 20 + z2 / 1600)) ** 0.5 / (1 + z2 / 20),
+    )
+    chance = found.win_probability
+    assert (chance.lower, chance.upper) == pytest.approx((centre - reach, centre + reach), rel=1e-3)

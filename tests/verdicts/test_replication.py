@@ -9,6 +9,7 @@ import pytest
 from lab.records.cohort import CohortRecords, Curves
 from lab.specs import Comparison, ContrastSpec, Margins, SequentialSpec, StudySpec
 from lab.statistics import eprocesses, spending, units
+from lab.statistics.times import SOONEST
 from lab.verdicts.deciding import Issue, decision_on, meet, unit_of
 from lab.verdicts.gate import check
 from lab.verdicts.judge import judge
@@ -168,10 +169,13 @@ def test_sparse_cohorts_have_no_interval_of_means():
     few = [cohort("small", [3, 9, *[0] * 30]), cohort("large", [5, *[0] * 60])]
     found = decided(few)
     assert found.sparse
-    assert (found.rmst_ratio.lower, found.rmst_ratio.upper) == pytest.approx((1 / 99, 99))
+    # The first evaluation is at step 10, the horizon at 990; a hit may be as early as SOONEST.
+    widest = 990 / SOONEST
+    assert (found.rmst_ratio.lower, found.rmst_ratio.upper) == pytest.approx((1 / widest, widest))
     beside = support(meet(tuple(few), STEPS), Margins(), np.random.default_rng(0))
-    assert beside.rmst_difference.upper == -beside.rmst_difference.lower == 980
-    assert beside.rmst_ratio_bootstrap.upper == pytest.approx(99)
+    assert beside.rmst_difference.upper == pytest.approx(990 - SOONEST)
+    assert beside.rmst_difference.lower == -beside.rmst_difference.upper
+    assert beside.rmst_ratio_bootstrap.upper == pytest.approx(widest)
     assert not decided(mates(0)).sparse
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -114,3 +115,18 @@ def test_without_a_baseline_nothing_is_told(made, generator):
     records = {"s": made(drawn(generator, 9).astype(int).tolist()).records("s")}
     records["l"] = records["s"].renamed("l")
     assert shares(Comparison("?", (ContrastSpec("s", "l"),), (Clock.STEPS,)), records) == ()
+
+
+def test_a_share_holds_wherever_between_two_evaluations_the_times_lie(made, generator):
+    """Every time of one cohort may be an evaluation earlier; of a quick one that is much."""
+    hits = [drawn(generator, centre, 400) for centre in (40, 20, 5)]
+    (found,) = explained(made, ("plain", hits[0], hits[2]), ("changed", hits[1], "l0"))
+    far, near, quick = (
+        [math.log((one - early).clip(0.001).mean()) for early in (0, 1)] for one in hits
+    )
+    allowed = [
+        1 - (near[i] - quick[k]) / (far[j] - quick[k])
+        for i, j, k in itertools.product((0, 1), repeat=3)
+    ]
+    assert found.share.estimate == pytest.approx(allowed[0])
+    assert found.share.lower < min(allowed) < max(allowed) < found.share.upper
