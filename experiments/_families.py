@@ -30,6 +30,7 @@ from lab.specs import AdamSpec, CohortSpec, DataSpec, StudySpec, TargetSpec
 from lab.specs.families import FAMILIES, model_spec
 from lab.studies import How, run_study
 from lab.training.problem import make_problem
+from lab.watching import warn_on_stderr
 
 _ONLY = flags.DEFINE_list("only", [], "Families or sets, by name; by default all.")
 _MARKDOWN = flags.DEFINE_string("markdown", None, "Write the table to this file too.")
@@ -141,7 +142,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
         StudySpec(f"Does {cell.family} learn {cell.dataset}?", (cohort,), ()),
         {cohort.data: data},
         root,
-        How(command=_flags.command(), say=lambda *_, **__: None),
+        How(command=_flags.command(), say=lambda _: None, warn=warn_on_stderr),
         seconds=False,
     )
     seconds = time.monotonic() - started

@@ -21,6 +21,7 @@ from absl import flags
 
 from experiments import _data
 from experiments._analysis import run_analysis
+from experiments._trust import TRUST
 from lab.data.catalogue import own_set
 from lab.errors import UsageError
 from lab.models import Signature, build_network, match_parameters
@@ -37,6 +38,7 @@ from lab.reports.typeset import markdown
 from lab.specs import AnyDataSpec, ModelSpec, OwnModelSpec, json_converter
 from lab.specs.families import FAMILIES, model_spec, read_dials
 from lab.training.problem import make_problem
+from lab.trust import require_harmless
 from lab.words import Task
 
 _MODEL = flags.DEFINE_string("model", None, f"A family: one of {', '.join(FAMILIES)}.")
@@ -63,6 +65,7 @@ _COHORT = flags.DEFINE_string("cohort", None, "Of a run: one cohort only; by def
 _CSV = flags.DEFINE_bool("csv", False, "Print the table alone, as CSV.")
 _MARKDOWN = flags.DEFINE_bool("markdown", False, "Print the table alone, in Markdown.")
 flags.adopt_module_key_flags(_data)
+flags.declare_key_flag("trust")
 
 _COUNTED = (
     "FLOPs are those of one example's evaluation: a multiply-add is 2, any other arithmetic on "
@@ -87,6 +90,8 @@ def _of_flags() -> str:
         raise UsageError(
             "--model is missing: scripts/layers --model=NAME --dataset=NAME, or scripts/layers RUN"
         )
+    if TRUST.value:
+        raise UsageError("--trust is about the code that a run folder names: drop it")
     if _COHORT.value is not None:
         raise UsageError("--cohort is of a run: scripts/layers RUN --cohort=NAME")
     wanted = _MATCH.value
@@ -115,6 +120,8 @@ def _of_run(root: Path) -> Iterator[str]:
     recorded = read_environment(RunPaths(root))["cohorts"]
     for name in cohorts if _COHORT.value is None else [_COHORT.value]:
         cohort = cohorts[name]
+        if not TRUST.value:
+            require_harmless(cohort, root)
         notes = [
             f"its record has {flops(recorded[name]['flops_per_step'])} a training step, with loss "
             "and optimizer, in the forms of operations that it was computed in"

@@ -23,6 +23,7 @@ import numpy as np
 from absl import flags
 
 from experiments import _data, _flags
+from experiments._trust import TRUST
 from lab.errors import UsageError
 from lab.records.files import write_whole
 from lab.training.observation import Value
@@ -49,6 +50,7 @@ _WEIGHTS = flags.DEFINE_string(
     "weights", None, "Folder, a new one, for the member's weights as an Orbax checkpoint."
 )
 flags.declare_key_flag("data_dir")
+flags.declare_key_flag("trust")
 flags.declare_key_flag("deterministic")
 
 _ENDED = {
@@ -64,7 +66,15 @@ def main() -> None:
     steps, values = _steps(_STEPS.value), _values(_VALUES.value)
     file = _file(Path(run), cohort, member) if steps else None
     weights = None if _WEIGHTS.value is None else _new_folder(Path(run), _WEIGHTS.value)
-    again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
+    again = replay(
+        run,
+        cohort,
+        member,
+        steps=steps,
+        values=values,
+        data_dir=_data.data_dir(),
+        trust=TRUST.value,
+    )
     print(told(again), flush=True)
     if again.difference is not None:
         sys.exit(1)
@@ -86,8 +96,12 @@ def told(again: Replay) -> str:
     ]
     if again.difference is not None:
         lines.append(
-            f"first difference: {again.difference}. Another processor or another version of the "
-            "lab computes other last digits"
+            f"first difference: {again.difference}. "
+            + (
+                f"{again.changed[:1].upper()}{again.changed[1:]}"
+                if again.changed is not None
+                else "Another processor or another version of the lab computes other last digits"
+            )
         )
     if again.stepwise is False:
         lines.append(

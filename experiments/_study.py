@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from experiments import _clocks, _data, _flags, _tuning
+from experiments._trust import TRUST
 from lab.data.arrays import DataArrays
 from lab.searches import tune_study
 from lab.specs import AnyDataSpec, StudySpec
 from lab.studies import How, gather, run_study
 from lab.training.runner import Stopped
+from lab.watching import over_the_last, warn_on_stderr
 from lab.words import Tune
 
 Data = Mapping[AnyDataSpec, DataArrays]
@@ -54,8 +56,11 @@ def _how() -> How:
         lanes=_flags.lanes(),
         lane_width=_flags.lane_width(),
         data_dir=_data.data_dir(),
+        trust=TRUST.value,
         command=_flags.command(),
         say=_say,
+        show=_show if sys.stdout.isatty() else None,
+        warn=warn_on_stderr,
         stop=_flags.termination_held,
     )
 
@@ -66,6 +71,10 @@ def _stopped() -> Iterator[None]:
         yield
     except Stopped:
         _flags.end_saved()
+
+
+def _show(line: str) -> None:
+    _say(over_the_last(line), end="")
 
 
 def _say(text: str, end: str = "\n") -> None:
