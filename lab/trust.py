@@ -55,11 +55,18 @@ def _require_importable(path: str, run: Path) -> None:
             "it is not imported: pass --trust, if you know who made the folder"
         )
     user_code.search_here()
-    found = importlib.util.find_spec(package)
-    places = [] if found is None else [found.origin, *(found.submodule_search_locations or ())]
-    for place in places:
+    for place in _places(package):
         if place is not None and run.resolve() in Path(place).resolve().parents:
             raise UsageError(
                 f"{run} names {path}, which lies in that folder itself; a run folder holds no "
                 "code, so that it is not imported: pass --trust, if you know who made the folder"
             )
+
+
+def _places(package: str) -> list[str | None]:
+    """Where a top-level module lies, or would be imported from; nothing is imported."""
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:
+        return []  # It was made in this process, and lies nowhere.
+    return [] if found is None else [found.origin, *(found.submodule_search_locations or ())]

@@ -119,5 +119,6 @@ __all__ = [
     "cohort_seeds",
     "default_looks",
     "holding",
+    "in_turn",
     "json_converter",
 ]
