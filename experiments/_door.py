@@ -61,6 +61,11 @@ def say(text: str, end: str = "\n") -> None:
             )
 
 
+def warn(line: str) -> None:
+    """Says on stderr what should be known; a study goes on where that cannot be written."""
+    _tell(f"warning: {line}")
+
+
 def _use_utf8() -> None:
     """Starts the command again where file names are ASCII: nothing could name others then.
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from experiments import _data, _flags
+from experiments import _data, _door, _flags
 from experiments._unused import require_only
 from lab.data.arrays import DataArrays
 from lab.data.catalogue import OWN_SETS
@@ -144,7 +144,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
         StudySpec(f"Does {cell.family} learn {cell.dataset}?", (cohort,), ()),
         {cohort.data: data},
         root,
-        How(command=_flags.command(), say=lambda *_, **__: None),
+        How(command=_flags.command(), say=lambda _: None, warn=_door.warn),
         seconds=False,
     )
     seconds = time.monotonic() - started

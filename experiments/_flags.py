@@ -26,9 +26,10 @@ from lab.specs import (
     SeedsSpec,
     SequentialSpec,
     cohort_seeds,
-    default_looks,
+    in_turn,
 )
 from lab.specs.seeds import CROSSED
+from lab.specs.sequential import MOST_MEMBERS
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
 from lab.words import Metric
@@ -88,9 +89,6 @@ _PARTS = (_clocks, _data, _initial, _training, _tuning)
 SHARED = (__name__, *(module.__name__ for module in _PARTS))
 """Modules whose flags every experiment takes."""
 
-MOST_MEMBERS = 1024
-"""Equivalence within the default margins takes some 600 (STATISTICS, section 6)."""
-
 
 def members() -> int:
     """Of each cohort, or the most of each."""
@@ -130,9 +128,7 @@ def sequential() -> SequentialSpec | None:
         if _PLANNED.value:
             raise UsageError("planned says how to add members in turn: pass --sequential too")
         return None
-    if members() < 2:
-        raise UsageError(f"members is {members()}; looks take 2 or more: pass --members=1024")
-    return SequentialSpec(default_looks(members()), _PLANNED.value)
+    return in_turn(members(), planned=_PLANNED.value)
 
 
 def lanes() -> int | None:
@@ -158,9 +154,9 @@ def _number_or_auto(flag: str, text: str) -> int | None:
 def _prepare_jax() -> None:
     """Settings of the process, before anything touches a device: cores, bits, compiled programs."""
     use_all_cores()
-    if _DETERMINISTIC.value:
-        use_deterministic_operations()
-    if warning := use_compilation_cache():
+    warnings = [use_deterministic_operations() if _DETERMINISTIC.value else None]
+    warnings.append(use_compilation_cache())
+    for warning in filter(None, warnings):
         print(f"warning: {warning}", file=sys.stderr, flush=True)
 
 
@@ -225,7 +221,9 @@ def command() -> str:
     """The command line that was given, to be repeated by hand."""
     module = sys.modules["__main__"].__spec__
     name = module.name.removeprefix("experiments.") if module else Path(sys.argv[0]).stem
-    return shlex.join(["scripts/run", name, *sys.argv[1:]])
+    # Of those that are no experiments each has a program of its own name.
+    program = [f"scripts/{name[1:]}"] if name.startswith("_") else ["scripts/run", name]
+    return shlex.join([*program, *sys.argv[1:]])
 
 
 def run_main(main: Callable[[], None]) -> None:

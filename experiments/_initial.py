@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from experiments._trust import TRUST
 from lab.errors import UsageError
 from lab.records.files import given_path
 from lab.specs import InitialSpec, SourceSpec
@@ -58,6 +59,9 @@ _BASE_WIDTH = flags.DEFINE_float(
 )
 
 
+flags.declare_key_flag("trust")
+
+
 def initial_spec() -> InitialSpec:
     """The initial state of the flags; UsageError for flags that contradict each other."""
     if _PRETRAINED.value is not None and _MATCHED.value is not None:
@@ -67,12 +71,18 @@ def initial_spec() -> InitialSpec:
         )
     matched = _MATCHED.value is not None
     named = _MATCHED.value if matched else _PRETRAINED.value
+    source = None if named is None else _source(named)
+    if TRUST.value and (source is None or source.cohort is None):
+        raise UsageError(
+            "trust is given, but no member of another run is trained again, whose code it would "
+            "be about: drop --trust, or pass --pretrained=RUN:COHORT:MEMBER"
+        )
     return InitialSpec(
         scheme=_INIT.value,
         deviation=_DEVIATION.value,
         zero_branches=_ZERO_BRANCHES.value,
         zero=tuple(_ZERO.value),
-        source=None if named is None else _source(named),
+        source=source,
         use=Use.MATCHED if matched else Use.PRETRAINED,
         fresh=tuple(_FRESH.value),
         frozen=tuple(_FROZEN.value),

@@ -21,6 +21,7 @@ from absl import flags
 
 from experiments import _data
 from experiments._analysis import run_analysis
+from experiments._trust import TRUST
 from experiments._unused import require_only, require_unused
 from lab.data.catalogue import own_set
 from lab.errors import UsageError
@@ -39,6 +40,7 @@ from lab.reports.typeset import markdown
 from lab.specs import AnyDataSpec, ModelSpec, OwnModelSpec, OwnTaskSpec, json_converter
 from lab.specs.families import FAMILIES, model_spec, read_dials
 from lab.training.problem import make_problem
+from lab.trust import require_harmless
 from lab.words import Task
 
 _MODEL = flags.DEFINE_string("model", None, f"A family: one of {', '.join(FAMILIES)}.")
@@ -74,6 +76,7 @@ _OF_A_MODEL = (
     *("match_parameters", "dial", "tolerance"),
     *(name for name in _SHAPING if name != "data_dir"),
 )
+flags.declare_key_flag("trust")
 
 _COUNTED = (
     "FLOPs are those of one example's evaluation: a multiply-add is 2, any other arithmetic on "
@@ -101,7 +104,7 @@ def _of_flags() -> str:
         raise UsageError(
             "--model is missing: scripts/layers --model=NAME --dataset=NAME, or scripts/layers RUN"
         )
-    require_unused(["cohort"], "no run is", "pass scripts/layers RUN --cohort=NAME")
+    require_unused(["cohort", "trust"], "no run is looked at", "pass scripts/layers RUN")
     wanted = _MATCH.value
     if wanted is None:
         require_unused(
@@ -128,6 +131,8 @@ def _of_run(root: Path) -> Iterator[str]:
     for name in cohorts if _COHORT.value is None else [_COHORT.value]:
         cohort = cohorts[name]
         recorded = cohort_facts(paths, environment, name)
+        if not TRUST.value:
+            require_harmless(cohort, root)
         notes = [
             f"its record has {flops(recorded['flops_per_step'])} a training step, with loss "
             "and optimizer, in the forms of operations that it was computed in"

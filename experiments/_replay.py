@@ -22,6 +22,7 @@ import numpy as np
 from absl import flags
 
 from experiments import _data, _flags
+from experiments._trust import TRUST
 from experiments._unused import require_only, require_unused
 from lab.errors import UsageError
 from lab.records.files import given_file, given_path, write_whole
@@ -51,6 +52,7 @@ _WEIGHTS = flags.DEFINE_string(
     "weights", None, "Folder, a new one, for the member's weights as an Orbax checkpoint."
 )
 flags.declare_key_flag("data_dir")
+flags.declare_key_flag("trust")
 flags.declare_key_flag("deterministic")
 
 _ENDED = {
@@ -71,7 +73,15 @@ def main() -> None:
     file = _file(run, cohort, member) if steps else None
     weights = None if _WEIGHTS.value is None else _new_folder(run, _WEIGHTS.value)
     _require_data_of_a_folder(run, cohort)
-    again = replay(run, cohort, member, steps=steps, values=values, data_dir=_data.data_dir())
+    again = replay(
+        run,
+        cohort,
+        member,
+        steps=steps,
+        values=values,
+        data_dir=_data.data_dir(),
+        trust=TRUST.value,
+    )
     print(told(again), flush=True)
     if again.difference is not None:
         sys.exit(1)
@@ -100,8 +110,12 @@ def told(again: Replay) -> str:
     ]
     if again.difference is not None:
         lines.append(
-            f"first difference: {again.difference}. Another processor or another version of the "
-            "lab computes other last digits"
+            f"first difference: {again.difference}. "
+            + (
+                f"{again.changed[:1].upper()}{again.changed[1:]}"
+                if again.changed is not None
+                else "Another processor or another version of the lab computes other last digits"
+            )
         )
     if again.stepwise is False:
         lines.append(

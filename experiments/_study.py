@@ -2,15 +2,18 @@
 
 import contextlib
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from experiments import _clocks, _data, _door, _flags, _tuning
+from experiments._trust import TRUST
 from lab.data.arrays import DataArrays
 from lab.searches import tune_study
 from lab.specs import AnyDataSpec, StudySpec
 from lab.studies import How, gather, run_study
 from lab.training.runner import Stopped
+from lab.watching import over_the_last
 from lab.words import Tune
 
 Data = Mapping[AnyDataSpec, DataArrays]
@@ -52,8 +55,11 @@ def _how() -> How:
         lanes=_flags.lanes(),
         lane_width=_flags.lane_width(),
         data_dir=_data.data_dir(),
+        trust=TRUST.value,
         command=_flags.command(),
         say=_door.say,
+        show=_show if sys.stdout.isatty() else None,
+        warn=_door.warn,
         stop=_flags.termination_held,
     )
 
@@ -64,3 +70,7 @@ def _stopped() -> Iterator[None]:
         yield
     except Stopped:
         _flags.end_saved()
+
+
+def _show(line: str) -> None:
+    _door.say(over_the_last(line), end="")

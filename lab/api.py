@@ -39,19 +39,22 @@ from lab.specs import (
     RecipeSpec,
     SearchSpec,
     SeedsSpec,
-    SequentialSpec,
     TargetSpec,
     cohort_seeds,
-    default_looks,
+    in_turn,
 )
+from lab.specs.sequential import MOST_MEMBERS
 from lab.studies import How, run_study
 from lab.training.budgets import equal_budgets
 from lab.training.compilation import use_compilation_cache, use_deterministic_operations
 from lab.training.devices import use_all_cores
-from lab.watching import Say
+from lab.watching import Say, by_line, over_the_last, warn_on_stderr
 from lab.words import Clock, Tune
 
 __all__ = ["OwnTask", "Result", "own_model", "own_task", "race"]
+
+MEMBERS = 64
+"""Of each network, by default."""
 
 _PLAIN = RecipeSpec()
 _FAMILY = InitialSpec()
@@ -85,7 +88,7 @@ def race(
     *,
     target: tuple[str, float] | TargetSpec,
     out: str | Path,
-    members: int = 64,
+    members: int | None = None,
     optimizer: OptimizerSpec | None = None,
     recipe: RecipeSpec = _PLAIN,
     initial: InitialSpec = _FAMILY,
@@ -96,14 +99,16 @@ def race(
     seed: int = 0,
     seeds: SeedsSpec = _OWN_SEEDS,
     sequential: bool = False,
+    planned: bool = False,
     tune: Tune = Tune.NONE,
     search: SearchSpec = DEFAULT_SEARCH,
     lanes: int | None = None,
     data_dir: str | Path | None = None,
     seconds: bool = True,
-    say: Say = print,
+    trust: bool = False,
+    say: Say | None = None,
 ) -> Result:
-    """Trains `members` of each network and says which converges first; goes on where `out` stands.
+    """Trains members of each network and says which converges first; goes on where `out` stands.
 
     Args:
         models: a name for each network and its spec: `own_model(...)`, or one of `lab.specs`.
@@ -115,20 +120,37 @@ def race(
         budget_clock: with `lab.words.Clock.FLOPS` members of smaller networks take more steps,
             until they have spent what `budget_steps` of the costliest come to.
         seeds: which seeds members share; `SeedsSpec(order=1)` lets large data be streamed.
-        sequential: members are added until the answer is clear, `members` at most.
+        members: of each network, by default 64; with `sequential` the most, by default 1024.
+        sequential: members are added until the answer is clear: at 64 of each network, 96, 128,
+            192 and so on, up to `members`.
+        planned: the level is spent over these looks alone, which takes fewer members.
         tune: how each network comes by its learning rate: `lab.words.Tune.GRID` searches for one
             for each, about the `optimizer`'s, on members apart.
         search: how many trials of how many members, over which range.
         lanes: members trained at once; None is as many as fit.
         seconds: a step of one member of each is timed alone, and time counted in seconds too.
-        say: prints a line; `lambda *_, **__: None` for silence.
+        trust: a run that `initial` takes weights from may name any code (see `lab.trust`).
+        say: is told each line of what happens, warnings too, as plain text without its end; an
+            empty one parts what it stands between. By default lines are printed, where members
+            stand in place on a terminal; `lambda line: None` is for silence.
 
     Raises:
         UsageError: what was asked breaks a rule, which it names, with the remedy.
     """
-    _prepare(say)
-    data_folder = None if data_dir is None else Path(data_dir)
-    named, data = open_data(task, data_folder)
+    if planned and not sequential:
+        raise UsageError("planned says how to add members in turn: pass sequential=True too")
+    how = How(
+        lanes,
+        data_dir=None if data_dir is None else Path(data_dir),
+        trust=trust,
+        command=_command(),
+        say=print if say is None else by_line(say),
+        show=_show if say is None and sys.stdout.isatty() else None,
+        warn=warn_on_stderr if say is None else None,
+    )
+    _prepare(how)
+    count = (MOST_MEMBERS if sequential else MEMBERS) if members is None else members
+    named, data = open_data(task, how.data_dir)
     apart = cohort_seeds(seed, len(models))
     roots = apart if seeds.order is None else apart[:1] * len(models)
     cohorts = [
@@ -141,7 +163,7 @@ def race(
             batch_size=batch_size,
             budget_steps=budget_steps,
             eval_every=eval_every,
-            members=members,
+            members=count,
             seed=own_seed,
             recipe=recipe,
             initial=initial,
@@ -149,23 +171,21 @@ def race(
         )
         for (name, model), own_seed in zip(models.items(), roots, strict=True)
     ]
-    looks = SequentialSpec(default_looks(members)) if sequential else None
+    looks = in_turn(count, planned=planned) if sequential else None
     study, folder = race_study(cohorts, data, looks), Path(out).expanduser()
     followed = equal_budgets(study.cohorts, data, budget_clock)
     study = dataclasses.replace(study, cohorts=followed)
-    how = How(lanes, data_dir=data_folder, command=_command(), say=say)
     tuned = tune_study(study, dict.fromkeys(models, tune), search, {named: data}, folder, how)
     verdict = run_study(tuned, {named: data}, folder, how, seconds=seconds)
     return Result(verdict["answer"], verdict, folder)
 
 
-def _prepare(say: Say) -> None:
+def _prepare(how: How) -> None:
     """Settings of the process; a notebook in which JAX has begun already keeps its devices."""
     with contextlib.suppress(RuntimeError):
         use_all_cores()
-    use_deterministic_operations()
-    if warning := use_compilation_cache():
-        say(f"warning: {warning}")
+    for warning in filter(None, (use_deterministic_operations(), use_compilation_cache())):
+        how.caution(warning)
 
 
 def _target(target: tuple[str, float] | TargetSpec, data: AnyDataSpec) -> TargetSpec:
@@ -202,4 +222,8 @@ def _as_json(thing: type | Callable[..., Any], kwargs: Mapping[str, Any]) -> str
 
 def _command() -> str:
     """What environment.json says the session was started by."""
-    return f"lab.api.race in {sys.argv[0] or 'a notebook'}"
+    return f"lab.api.race in {getattr(sys.modules['__main__'], '__file__', 'a notebook')}"
+
+
+def _show(line: str) -> None:
+    print(over_the_last(line), end="", flush=True)

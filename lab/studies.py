@@ -4,15 +4,16 @@ import dataclasses
 import datetime
 import importlib.metadata
 import platform
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
+import lab
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
+from lab.models.weights import Weights
 from lab.records.cohort import CohortRecords
 from lab.records.costs import SoloSeconds
 from lab.records.environment import read_environment
@@ -21,10 +22,11 @@ from lab.records.store import RunFolder, read_json
 from lab.reports import costs, text
 from lab.reports.report import counted, write_report
 from lab.specs import AnyDataSpec, StudySpec
-from lab.training.compilation import operations_are_deterministic
+from lab.training.compilation import instructions, operations_are_deterministic
+from lab.training.identity import identify
 from lab.training.planning import AS_THEY_ARE, CohortPlan, plan_study
 from lab.training.progress import CohortProgress
-from lab.training.resuming import has_records, with_records
+from lab.training.resuming import has_records, require_program_as_before, with_records
 from lab.training.rounding import FRESH, require_same_bits
 from lab.training.runner import Looks, Stop, all_done, memory_explained, run
 from lab.training.sources import load_sources
@@ -44,16 +46,29 @@ class How(NamedTuple):
     """How a session trains, and to whom it talks: no part of what is asked.
 
     `lanes` and `lane_width` None mean auto. `data_dir` is where the data of an earlier run lie, if
-    a cohort starts from a member of one. `command` is what environment.json says the session was
-    started by. `stop` makes, for each study that is trained, what says whether to stop.
+    a cohort starts from a member of one, and `trust` lets that run name any code. `command` is what
+    environment.json says the session was started by. `say` is told what happens, `show` where the
+    members stand, over and over, in place of what it was shown before, and `warn` what may be
+    amiss; without them that is said too. `stop` makes, for each study that is trained, what says
+    whether to stop.
     """
 
     lanes: int | None = None
     lane_width: int | None = None
     data_dir: Path | None = None
     command: str = ""
+    trust: bool = False
     say: Say = print
+    show: Say | None = None
+    warn: Say | None = None
     stop: Callable[[], Stop] | None = None
+
+    def caution(self, line: str) -> None:
+        """Tells a warning to whoever is told of them."""
+        if self.warn is None:
+            self.say(f"warning: {line}")
+        else:
+            self.warn(line)
 
 
 PLAIN = How()
@@ -140,7 +155,7 @@ def _members(
     study, say = folder.study, how.say
     known = read_environment(folder.paths) if folder.paths.environment.exists() else {}
     before = with_records(folder.paths, known.get("cohorts", {}))
-    sources = load_sources(study, folder.paths, before, how.data_dir)
+    sources = load_sources(study, folder.paths, before, how.data_dir, trust=how.trust)
     plans = plan_study(study, data, how.lanes, how.lane_width, before, sources, laid_out_for)
     finished = bool(known) and (all_done(plans, folder) or _is_settled(study, folder))
     fresh = not any(has_records(folder.paths, plan.cohort.name) for plan in plans)
@@ -151,6 +166,10 @@ def _members(
                 "trained would round: restore it from a copy, or pass another --out"
             )
         require_same_bits(known)
+    plans = _identified(plans, data, sources)
+    programs = [(plan.cohort, plan.identity, plan.parameters) for plan in plans if plan.identity]
+    if unsure := require_program_as_before(programs, before, finished=finished):
+        how.caution(unsure)
     if introduced:
         say(text.opening(study, {plan.cohort.name: plan.facts() for plan in plans}))
         say("\n".join(map(layout_line, plans)))
@@ -179,7 +198,8 @@ def _train(
     if study.sequential is not None:
         looks = Looks(study.sequential.looks, lambda look: _looked(study, folder, look, how.say))
     stop = None if how.stop is None else how.stop()
-    return run(plans, data, folder, Watcher(how.say), stop=stop, looks=looks, warn=_warn)
+    watch = Watcher(how.say, how.show)
+    return run(plans, data, folder, watch, stop=stop, looks=looks, warn=how.caution)
 
 
 def _looked(study: StudySpec, folder: RunFolder, look: int, say: Say) -> bool:
@@ -202,14 +222,36 @@ def _session(plans: Sequence[CohortPlan], command: str) -> dict[str, Any]:
         "command": command,
         "versions": {
             "python": platform.python_version(),
+            "lab": lab.__version__,
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
         "platform": platform.platform(),
         "devices": [str(device) for device in jax.devices()],
         "device_kind": jax.devices()[0].device_kind,
+        "instructions": instructions(),
         "deterministic": operations_are_deterministic(),
         "cohorts": {plan.cohort.name: plan.facts() for plan in plans},
     }
+
+
+def _identified(
+    plans: Sequence[CohortPlan],
+    data: Mapping[AnyDataSpec, DataArrays],
+    sources: Mapping[str, Weights],
+) -> tuple[CohortPlan, ...]:
+    """With the identity of each cohort's program, as its code is now."""
+    return tuple(
+        dataclasses.replace(
+            plan,
+            identity=identify(
+                plan.cohort,
+                data[plan.cohort.data],
+                plan.operations,
+                sources.get(plan.cohort.name),
+            ),
+        )
+        for plan in plans
+    )
 
 
 def _timed(
@@ -230,7 +272,3 @@ def _timed(
         dataclasses.replace(plan, solo_seconds=solo)
         for plan, solo in zip(plans, solos, strict=True)
     )
-
-
-def _warn(line: str) -> None:
-    print(f"warning: {line}", file=sys.stderr, flush=True)

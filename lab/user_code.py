@@ -29,7 +29,7 @@ def load(path: str) -> Any:
         UsageError: there is no such module or name, or importing it fails.
     """
     module_name, _, name = path.partition(":")
-    _search_here()
+    search_here()
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -110,7 +110,8 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__} ({message.rstrip('.')})" if message else type(error).__name__
 
 
-def _search_here() -> None:
+def search_here() -> None:
+    """Lets modules be found in the folder that the user stands in, after all other places."""
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)

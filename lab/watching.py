@@ -5,14 +5,36 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from lab.printable import LINE_ANEW
 from lab.training.planning import CohortPlan
 from lab.training.progress import CohortProgress
 from lab.words import Outcome
 
 SECONDS_BETWEEN_LINES = 5.0
 
-Say = Callable[..., None]
-"""Prints a line; with `end`, as `print` does."""
+Say = Callable[[str], None]
+"""Takes what is told, as plain text: a line, or several."""
+
+
+def by_line(say: Say) -> Say:
+    """Hands each line on by itself, without its end; an empty one parts what it stands between."""
+
+    def tell(text: str) -> None:
+        for line in text.split("\n"):
+            say(line)
+
+    return tell
+
+
+def warn_on_stderr(line: str) -> None:
+    """Prints a warning where it does not get between the lines of an answer."""
+    print(f"warning: {line}", file=sys.stderr, flush=True)
+
+
+def over_the_last(line: str) -> str:
+    """The line as a terminal shows it in place of what stands in its last one; without an end."""
+    columns = shutil.get_terminal_size().columns
+    return f"{LINE_ANEW}{line[: columns - 1]}"
 
 
 def layout_line(plan: CohortPlan) -> str:
@@ -62,26 +84,28 @@ def _waited(one: Mapping[str, float]) -> str:
 
 
 class Watcher:
-    """Prints where members stand: in place on a terminal, else a line every few seconds."""
+    """Tells where members stand: a line every few seconds, or always where it can be shown."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, show: Say | None = None) -> None:
+        """`show` puts a line in place of the one that it showed last, as a terminal can."""
         self._say = say
+        self._show = show
         self._started = time.monotonic()
-        self._printed = -SECONDS_BETWEEN_LINES
-        self._in_place = sys.stdout.isatty()
+        self._told = -SECONDS_BETWEEN_LINES
 
     def __call__(self, cohorts: tuple[CohortProgress, ...]) -> None:
         now = time.monotonic() - self._started
         done = all(cohort.done for cohort in cohorts)
-        if not done and not self._in_place and now - self._printed < SECONDS_BETWEEN_LINES:
+        if not done and self._show is None and now - self._told < SECONDS_BETWEEN_LINES:
             return
-        self._printed = now
+        self._told = now
         line = progress_line(cohorts, now)
-        if self._in_place:
-            columns = shutil.get_terminal_size().columns
-            self._say(f"\r\033[K{line[: columns - 1]}", end="\n" if done else "")
-        else:
+        if self._show is None:
             self._say(line)
+            return
+        self._show(line)
+        if done:
+            self._say("")  # What is said next begins on a line of its own.
 
 
 def progress_line(cohorts: Sequence[CohortProgress], seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from lab import api
 from lab.data.own import OwnTask
 from lab.errors import UsageError
-from lab.specs import MLPSpec
+from lab.specs import CohortSpec, MLPSpec, SequentialSpec, default_looks
 from lab.words import Clock, Task, Tune
 
 
@@ -26,11 +28,14 @@ def blobs(count: int = 80) -> OwnTask:
     )
 
 
-def quiet(*_: object, **__: object) -> None:
+def quiet(_: str) -> None:
     """Says nothing."""
 
 
-def test_a_race_in_ten_lines(tmp_path: Path) -> None:
+def test_a_race_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(api, "use_compilation_cache", lambda: "something is amiss")
+    lines: list[str] = []
     result = api.race(
         {"small": MLPSpec(2, depth=1), "large": MLPSpec(16, depth=1)},
         api.own_task(blobs),
@@ -41,8 +46,13 @@ def test_a_race_in_ten_lines(tmp_path: Path) -> None:
         eval_every=8,
         out=tmp_path / "run",
         tune=Tune.DEFAULT,
-        say=quiet,
+        say=lines.append,
     )
+    # A callback gets lines of plain text alone, whatever stdout is; warnings among them.
+    assert lines[0] == "warning: something is amiss"
+    assert all(line.isprintable() for line in lines)
+    assert any(re.match(r"\d+:\d\d small: .* done$", line) for line in lines)
+    assert result.answer in " ".join(lines)
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert result.answer == document["answer"] == result.verdict["answer"]
     assert [one["name"] for one in document["cohorts"]] == ["small", "large"]
@@ -74,3 +84,37 @@ def test_a_target_is_about_something_measured(tmp_path: Path) -> None:
             out=tmp_path,
             say=quiet,
         )
+
+
+@pytest.mark.parametrize(
+    ("asked", "looks"),
+    [
+        ({}, default_looks(1024)),
+        ({"members": 200}, (64, 96, 128, 192, 200)),
+        ({"members": 40, "planned": True}, (10, 20, 30, 40)),
+    ],
+)
+def test_looks_are_those_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], looks: tuple[int, ...]
+) -> None:
+    def noted(cohorts: list[CohortSpec], _: object, sequential: SequentialSpec) -> None:
+        assert sequential == SequentialSpec(looks, asked.get("planned", False))
+        assert [one.members for one in cohorts] == [looks[-1]] * 2
+        raise UsageError("as it should be")
+
+    monkeypatch.setattr(api, "race_study", noted)
+    with pytest.raises(UsageError, match="as it should be"):
+        api.race(
+            {"small": MLPSpec(2, depth=1), "large": MLPSpec(16, depth=1)},
+            api.own_task(blobs),
+            target=("accuracy", 0.9),
+            out=tmp_path / "run",
+            sequential=True,
+            say=quiet,
+            **asked,
+        )
+
+
+def test_a_plan_of_looks_needs_looks(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="pass sequential=True too"):
+        api.race({}, api.own_task(blobs), target=("accuracy", 1), out=tmp_path, planned=True)

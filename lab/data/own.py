@@ -20,6 +20,7 @@ A task is a function that returns an `OwnTask`, and is named `package.module:fun
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,16 @@ def load_own(spec: OwnTaskSpec) -> DataArrays:
         characters_per_token=task.characters_per_token,
         own=task,
     )
+
+
+def is_task(found: Any) -> bool:
+    """Whether it is a function that says that it gives an `OwnTask`, by `-> OwnTask`."""
+    if not inspect.isfunction(found) and not inspect.ismethod(found):
+        return False
+    given = found.__annotations__.get("return")
+    # Postponed evaluation leaves an annotation as it is written.
+    written = given.strip("'\" ").rpartition(".")[2] if isinstance(given, str) else None
+    return given is OwnTask or written == OwnTask.__name__
 
 
 def _call(spec: OwnTaskSpec) -> OwnTask:

@@ -49,6 +49,11 @@ def own_network(spec: OwnModelSpec, signature: Signature) -> Network:
     return Network(drawn_at_once(passes.init), train, evaluate, activations, draws)
 
 
+def is_module_class(found: Any) -> bool:
+    """Whether it is a class of Flax linen or nnx."""
+    return inspect.isclass(found) and issubclass(found, (nn.Module, nnx.Module))
+
+
 def _key(noise: Noise | None) -> jax.Array:
     """Where there is no noise nothing depends on the key; `require_rules` has made sure."""
     return jax.random.key(0) if noise is None else noise.key
@@ -61,7 +66,7 @@ def _fitted(outputs: jax.Array, signature: Signature) -> jax.Array:
 
 def _passes(spec: OwnModelSpec, signature: Signature) -> Passes:
     found, path = user_code.load(spec.path), spec.path
-    if not (inspect.isclass(found) and issubclass(found, (nn.Module, nnx.Module))):
+    if not is_module_class(found):
         kind = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         raise UsageError(
             f"{path} is {kind}, but no module of Flax; a model must be a subclass of "

@@ -11,7 +11,7 @@ import jax
 from lab.errors import UsageError
 from lab.models.build import parameter_shapes
 from lab.models.signature import Signature
-from lab.specs import ModelSpec
+from lab.specs import ModelSpec, OwnModelSpec
 from lab.specs.dials import dials, setting, with_dial
 
 MOST_PARAMETERS = 10**9
@@ -91,9 +91,23 @@ def match_parameters(
     return nearest
 
 
-@functools.lru_cache(maxsize=4096)
 def size(spec: ModelSpec, signature: Signature) -> Size:
-    """Of the network; UsageError as `build_network`."""
+    """Of the network; UsageError as `build_network`.
+
+    Remembered of the lab's own families alone: a user's class is named by its path, under which a
+    notebook may have another by now, or the same that calls others.
+    """
+    if isinstance(spec, OwnModelSpec):
+        return _traced_size(spec, signature)
+    return _known_size(spec, signature)
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_size(spec: ModelSpec, signature: Signature) -> Size:
+    return _traced_size(spec, signature)
+
+
+def _traced_size(spec: ModelSpec, signature: Signature) -> Size:
     leaves = jax.tree.leaves(parameter_shapes(spec, signature))
     return Size(sum(math.prod(leaf.shape) for leaf in leaves), len(leaves))
 

@@ -48,7 +48,7 @@ from lab.specs.schedules import (
     StepSchedule,
 )
 from lab.specs.seeds import SeedsSpec
-from lab.specs.sequential import SequentialSpec, default_looks
+from lab.specs.sequential import SequentialSpec, default_looks, in_turn
 from lab.specs.settings import holding
 from lab.specs.study import STUDY_SCHEMA, StudySpec, json_converter
 from lab.specs.target import NamedMetric, TargetSpec
@@ -119,5 +119,6 @@ __all__ = [
     "cohort_seeds",
     "default_looks",
     "holding",
+    "in_turn",
     "json_converter",
 ]

@@ -5,6 +5,9 @@ import itertools
 
 from lab.specs.rules import require
 
+MOST_MEMBERS = 1024
+"""Of each cohort, by default: equivalence within the default margins takes some 600 (STATISTICS,
+section 6)."""
 FEWEST = 64
 """Confidence sequences begin at so many members of each cohort (STATISTICS, section 4)."""
 
@@ -39,6 +42,15 @@ def default_looks(members: int) -> tuple[int, ...]:
     if members < FEWEST:
         looks = [members * quarter // 4 for quarter in (1, 2, 3)]
     return (*dict.fromkeys(look for look in looks if 1 < look < members), members)
+
+
+def in_turn(members: int, *, planned: bool = False) -> SequentialSpec:
+    """Up to `members` of each cohort, with a verdict sought at `default_looks`.
+
+    UsageError for fewer than 2 members.
+    """
+    require(members >= 2, f"members is {members}; looks take 2 or more: pass --members=1024")
+    return SequentialSpec(default_looks(members), planned)
 
 
 def _powers(members: int) -> list[int]:

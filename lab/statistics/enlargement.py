@@ -48,6 +48,7 @@ def placement_of_units(placed: Placement, units: Floats) -> Placement:
         variance=np.asarray(placed.variance * placed.fewest / units),
         degrees=np.maximum(units - 1, 1),
         fewest=units,
+        mates=placed.mates,
     )
 
 

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ SUMS_ALONE: tuple[str, str | bool] = (
     "LIBRARY_FUSION_TYPE_REDUCE",
 )
 _DETERMINISTIC = "xla_gpu_deterministic_ops"
+_ROUNDS = re.compile(
+    r"(sse|ssse|avx|fma|f16c|amx|asimd|neon|sve|bf16|i8mm|fcma)[a-z0-9_.]*|pni|fp|fphp|sme([2bfi].*)?"
+)
+"""Instructions on numbers, as Linux calls them (x86 and ARM); XLA compiles for those that it finds,
+so that sums are cut into other vectors, and products rounded or not before they are added."""
 
 
 def use_compilation_cache() -> str | None:
@@ -70,19 +76,33 @@ def widths_file() -> Path | None:
     return Path(folder) / WIDTHS_FILE
 
 
-def use_deterministic_operations() -> None:
+def use_deterministic_operations() -> str | None:
     """Has XLA choose, on a GPU, only operations that give the same bits every time.
 
     It also ends autotuning, which picks kernels by a race and so may pick others after a restart.
     XLA_FLAGS that speak of it themselves are left alone. Elsewhere than on a GPU nothing changes.
+    XLA reads its flags once, when JAX first asks for a device: a process in which it has is left
+    alone, and where that matters the line says so that is given back.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    if _DETERMINISTIC not in flags:
+    if _DETERMINISTIC in flags:
+        return None
+    if not _has_begun():
         os.environ["XLA_FLAGS"] = f"{flags} --{_DETERMINISTIC}=true".strip()
+        return None
+    if jax.default_backend() != "gpu":
+        return None
+    return (
+        "operations may give other bits each time, for JAX has begun without being told "
+        f"otherwise: start anew, with XLA_FLAGS=--{_DETERMINISTIC}=true"
+    )
 
 
 def operations_are_deterministic() -> bool:
-    """Whether XLA was told so, by `use_deterministic_operations` or by the user's XLA_FLAGS."""
+    """Whether XLA was told so, by `use_deterministic_operations` or by the user's XLA_FLAGS.
+
+    A user who sets them once JAX has begun is believed, for XLA does not tell what it has read.
+    """
     flags = os.environ.get("XLA_FLAGS", "").split()
     return any(flag in flags for flag in (f"--{_DETERMINISTIC}=true", f"--{_DETERMINISTIC}"))
 
@@ -117,14 +137,39 @@ def _accepted(name: str, value: str | bool) -> bool:
     return True
 
 
+def instructions() -> list[str]:
+    """What of this processor decides about last digits: its kind, and its instructions on numbers.
+
+    Sorted after the kind, which stands first; alone where the system does not list the others.
+    """
+    flags = _processor_flags().partition(":")[2].split()
+    return [platform.machine(), *sorted(flag for flag in flags if _ROUNDS.fullmatch(flag))]
+
+
+def _has_begun() -> bool:
+    """Whether JAX has a device: it then refuses to have another number of them."""
+    known = _setting("jax_num_cpu_devices")
+    try:
+        jax.config.update("jax_num_cpu_devices", abs(known) + 1)
+    except RuntimeError:
+        return True
+    jax.config.update("jax_num_cpu_devices", known)
+    return False
+
+
 def _processor() -> str:
     """What tells processors apart: the instructions they know, where the system lists them."""
+    known = _processor_flags()
+    return f"{platform.machine()} {platform.processor()} {[known] if known else []}"
+
+
+def _processor_flags() -> str:
+    """The line of Linux that lists what the processor knows; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        lines = []
-    known = [line for line in lines if line.startswith(("flags", "Features"))]
-    return f"{platform.machine()} {platform.processor()} {known[:1]}"
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _why_not_writable(folder: Path) -> str | None:

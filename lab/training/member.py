@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from lab.models import Network, Noise
+from lab.models.start import Start
 from lab.models.weights import Weights
 from lab.ops import Choose, chosen_here
 from lab.randomness import Stream, batch_indices, member_key, step_key, subset_indices
@@ -17,7 +18,7 @@ from lab.training.detection import DetectionState, detector
 from lab.training.forward import make_forward
 from lab.training.hyperparameters import Hyperparameters, hyperparameters
 from lab.training.initial import network_of, start_of
-from lab.training.objectives import Sums
+from lab.training.objectives import Objective, Sums
 from lab.training.optimizers import averaged, build_optimizer
 from lab.training.problem import Problem
 from lab.training.resident import Chunks, Examples, Window, to_inputs
@@ -99,9 +100,13 @@ def make_member(
     `choose` gives each operation of the model its form; None leaves the model's own layers.
     `source` are the trained weights that the cohort starts from, if it does.
     """
-    task = problem.objective
     network = make_forward(network_of(cohort, problem.signature), cohort.precision, choose)
     initial = start_of(cohort, problem.signature, source)
+    return member_of(cohort, problem.objective, network, initial)
+
+
+def member_of(cohort: CohortSpec, task: Objective, network: Network, initial: Start) -> Member:
+    """The member that trains this network from this start; see `make_member`."""
     optimizer = build_optimizer(cohort.optimizer, cohort.recipe, initial.rates)
     trained_of, whole = initial.division
     detect = detector(cohort.target)

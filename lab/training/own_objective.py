@@ -1,5 +1,6 @@
 """A user's loss and metrics as an objective: of batches, and of whole splits with their padding."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -28,15 +29,15 @@ def own_objective(path: str, task: OwnTask) -> Objective:
         base = objective(task.loss, task.characters_per_token, task.validation[1])
     else:
         base = _own_loss(path, task.loss)
-    measures = [function for function, _ in task.metrics.values()]
+    measures = own_measures(path, task)
     if not measures:
         return base
 
     def tally(outputs: jax.Array, targets: jax.Array, weights_B: jax.Array) -> Sums:
         own = [
             (figure_B * weights_B).sum()
-            for name, function in zip(task.metrics, measures, strict=True)
-            for figure_B in _fraction(f"metric {name} of {path}", function, outputs, targets)
+            for measure in measures.values()
+            for figure_B in measure(outputs, targets)
         ]
         return (*base.tally(outputs, targets, weights_B), *own)
 
@@ -48,6 +49,14 @@ def own_objective(path: str, task: OwnTask) -> Objective:
         return jnp.concatenate([metrics, jnp.where(sound, numerators / denominators, jnp.nan)])
 
     return base._replace(tally=tally, score=score)
+
+
+def own_measures(path: str, task: OwnTask) -> dict[str, Callable[..., Any]]:
+    """Each metric that the user wrote, by name: of outputs and targets, its two sums [B]."""
+    return {
+        name: functools.partial(_fraction, f"metric {name} of {path}", function)
+        for name, (function, _) in task.metrics.items()
+    }
 
 
 def _own_loss(path: str, function: Measure) -> Objective:

@@ -18,6 +18,7 @@ from lab.records.costs import SoloSeconds
 from lab.specs import AnyDataSpec, CohortSpec, StudySpec
 from lab.training.compilation import compiler_options, widths_file
 from lab.training.devices import choose_devices
+from lab.training.identity import Identity
 from lab.training.lanes import Layout
 from lab.training.member import Member, make_member
 from lab.training.problem import make_problem
@@ -59,6 +60,7 @@ class CohortPlan:
     moved_bytes_per_step: float | None = None  # unknown of runs that began before these were kept
     state_bytes: int | None = None
     solo_seconds: SoloSeconds | None = None  # once it is timed
+    identity: Identity | None = None  # of its program, once it is traced
 
     def facts(self) -> dict[str, Any]:
         """What environment.json keeps of the plan, and `plan_study` takes back on resuming."""
@@ -82,6 +84,7 @@ class CohortPlan:
             "moved_bytes_per_step": self.moved_bytes_per_step,
             "state_bytes": self.state_bytes,
             "solo_seconds": None if self.solo_seconds is None else self.solo_seconds.facts(),
+            "program": None if self.identity is None else self.identity.facts(),
         }
 
 

@@ -31,6 +31,7 @@ from lab.records.paths import RunPaths
 from lab.records.reader import read_study
 from lab.specs import CohortSpec, StudySpec
 from lab.training.comparison import compare, read_member, require_steps_taken
+from lab.training.identity import changed, identify, told
 from lab.training.lanes import LaneProgram, Lanes, Layout, make_lanes, replicated
 from lab.training.member import MemberInfo, MemberState
 from lab.training.observation import Observe, Value, make_observe
@@ -41,6 +42,7 @@ from lab.training.resident import make_resident
 from lab.training.rounding import BITS_DEPEND_ON, other_bits
 from lab.training.streaming import Feed
 from lab.training.weights import read_copy
+from lab.trust import require_harmless
 from lab.words import Outcome
 
 
@@ -53,7 +55,8 @@ class Replay:
 
     `difference` says where the replay first leaves the record, or is None; `stepwise` whether the
     program of single steps, which the values come from, kept to the bits of the one that trains
-    (None where it was not run).
+    (None where it was not run). `changed` names what of the program is not what the run kept of
+    it, where something differs and the run kept anything.
     """
 
     cohort: str
@@ -66,6 +69,7 @@ class Replay:
     values: Mapping[str, np.ndarray]
     weights: Weights | None
     stepwise: bool | None
+    changed: str | None = None
 
 
 def replay(
@@ -76,6 +80,7 @@ def replay(
     steps: Collection[int] = (),
     values: Collection[Value] = tuple(Value),
     data_dir: Path | None = None,
+    trust: bool = False,
 ) -> Replay:
     """Trains the member once more, as far as it got; nothing in the run folder is touched.
 
@@ -84,23 +89,31 @@ def replay(
     training program's state after every evaluation; XLA may round it otherwise than the loop of
     steps that it compiles for training, and `stepwise` says whether it did here.
 
+    A folder that somebody sent may name any code: of it a module class of Flax and a function that
+    says that it gives an `OwnTask` are called, and with `trust` whatever is named.
+
     UsageError for a member that the run does not hold whole, for other data, for other versions
-    of what the last digits depend on, and for steps that it never took.
+    of what the last digits depend on, for steps that it never took, and for code that is not
+    trusted.
     """
     paths = RunPaths(Path(run))
     spec = _cohort(read_study(paths.root), paths, cohort)
+    if not trust:
+        require_harmless(spec, paths.root)
     environment = read_environment(paths)
     _require_same_versions(environment)
     record = read_member(paths, spec, member)
     require_steps_taken(spec, record, member, steps)
     data = load(spec.data, data_dir)
+    facts = environment.get("cohorts", {}).get(cohort, {})
+    source = None if spec.initial.source is None else read_copy(paths.initial(cohort))
     (plan,) = plan_study(
         StudySpec("replay", (spec,), ()),
         {spec.data: data},
         None,
         None,
-        {cohort: environment.get("cohorts", {}).get(cohort, {})},
-        {} if spec.initial.source is None else {cohort: read_copy(paths.initial(cohort))},
+        {cohort: facts},
+        {} if source is None else {cohort: source},
     )
     observe = (
         make_observe(
@@ -126,6 +139,9 @@ def replay(
             if info.ended:
                 break
     agreeing, difference = compare(spec, record, infos)
+    change = None
+    if difference is not None:
+        change = changed(spec, facts, identify(spec, data, plan.operations, source))
     return Replay(
         cohort=cohort,
         member=member,
@@ -137,6 +153,7 @@ def replay(
         values=kept if difference is None else {},
         weights=weights if difference is None else None,
         stepwise=follower.stepwise,
+        changed=None if change is None else told([change]),
     )
 
 

@@ -1,12 +1,13 @@
 """What a run is gone on with: the facts that it began with, once training left something."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.errors import UsageError
 from lab.models.weights import Weights
 from lab.records.paths import RunPaths
 from lab.specs import AnyDataSpec, CohortSpec, OwnTaskSpec
+from lab.training.identity import Identity, changed, remedy, told
 from lab.training.weights import digest
 
 FACTS = frozenset(
@@ -91,3 +92,43 @@ def require_source_as_before(
             f"the trained weights that cohort {cohort.name!r} starts from are not those it began "
             "with: restore them, or pass another --out"
         )
+
+
+def require_program_as_before(
+    cohorts: Sequence[tuple[CohortSpec, Identity, int]],
+    before: Mapping[str, Mapping[str, Any]],
+    *,
+    finished: bool,
+) -> str | None:
+    """What a run was trained by is what is there now: network, loss, metrics and the lab's own.
+
+    Args:
+        cohorts: each with its program's identity and its number of parameters, as they are now.
+        before: the facts of cohorts that have records; older runs kept no identity.
+        finished: whether nothing is left to train, so that the records are only told again.
+
+    Returns:
+        A warning, where a finished run's program comes out otherwise under other versions of JAX
+        or of the lab than it was trained with, so that nothing can be said of the user's code.
+
+    Raises:
+        UsageError: a part of a program is another than the records were made by; it is named.
+    """
+    known = [(one, before[one[0].name]) for one in cohorts if one[0].name in before]
+    changes = [
+        change
+        for (cohort, identity, _), facts in known
+        if (change := changed(cohort, facts, identity)) is not None
+    ]
+    if finished and changes and all(change.versions for change in changes):
+        return f"{told(changes)}; its records are told as they are"
+    if changes:
+        raise UsageError(f"{told(changes)}: {remedy(changes)}, or pass another --out")
+    for (cohort, _, parameters), facts in known:
+        if facts.get("parameters", parameters) != parameters:
+            raise UsageError(
+                f"cohort {cohort.name!r} has {parameters} parameters, and had "
+                f"{facts['parameters']} when this run began: put its code back as it was, or pass "
+                "another --out"
+            )
+    return None

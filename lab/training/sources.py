@@ -12,13 +12,18 @@ from lab.training.weights import digest, read_checkpoint, read_copy, write_copy
 
 
 def load_sources(
-    study: StudySpec, paths: RunPaths, going_on: Collection[str], data_dir: Path | None
+    study: StudySpec,
+    paths: RunPaths,
+    going_on: Collection[str],
+    data_dir: Path | None,
+    *,
+    trust: bool = False,
 ) -> dict[str, Weights]:
     """The trained weights of each cohort that starts from some, by its name.
 
     Each is copied into the run folder, and read from there by whoever goes on with the run or
     replays a member, so that the folder needs nothing outside. Cohorts in `going_on` have records:
-    UsageError where their checkpoint is there still, but is another now.
+    UsageError where their checkpoint is there still, but is another now. `trust` is `replay`'s.
     """
     found: dict[SourceSpec, Weights] = {}
     weights = {}
@@ -32,22 +37,22 @@ def load_sources(
             _require_unchanged(cohort, source, weights[cohort.name])
             continue
         if source not in found:
-            found[source] = _resolved(source, data_dir)
+            found[source] = _resolved(source, data_dir, trust)
         weights[cohort.name] = found[source]
         write_copy(copy, found[source])
     return weights
 
 
-def _resolved(source: SourceSpec, data_dir: Path | None) -> Weights:
+def _resolved(source: SourceSpec, data_dir: Path | None, trust: bool) -> Weights:
     """Reads a checkpoint, or trains a member of an earlier run once more."""
     if source.cohort is None or source.member is None:
         return read_checkpoint(Path(source.folder))
-    again = replay(source.folder, source.cohort, source.member, data_dir=data_dir)
+    again = replay(source.folder, source.cohort, source.member, data_dir=data_dir, trust=trust)
     if again.weights is None:
         raise UsageError(
             f"member {source.member} of cohort {source.cohort!r} in {source.folder} comes to other "
-            f"weights here than it was recorded with ({again.difference}): keep them where the run "
-            "was made, by scripts/replay --weights=FOLDER, and pass that folder"
+            f"weights here than it was recorded with ({again.changed or again.difference}): keep "
+            "them where the run was made, by scripts/replay --weights=FOLDER, and pass that folder"
         )
     return again.weights
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import jaxlib
 
+from lab.costs import StepCost
 from lab.data.arrays import DataArrays
 from lab.errors import UsageError
 from lab.records.files import write_whole
@@ -93,10 +94,12 @@ def program_digest(
     data: DataArrays,
     compiler_options: Mapping[str, str | bool],
     operations: Mapping[str, str],
+    cost: StepCost,
 ) -> str:
     """What a step's speed depends on: the cohort without its members, seed, name and budget.
 
     Of what varies, the names; and how the program is compiled, out of which forms of operations.
+    What a step costs tells networks apart whose code, a user's, bears the same name.
     """
     no_matter = {"name", "members", "seed", "budget_steps", "eval_every", "target", "vary"}
     fields = {
@@ -115,6 +118,15 @@ def program_digest(
     ]
     shapes = [data.train.inputs.shape[1:], data.train.targets.shape[1:], data.classes]
     text = json.dumps(
-        [fields, vary, machine, shapes, dict(compiler_options), dict(operations)], sort_keys=True
+        [
+            fields,
+            vary,
+            machine,
+            shapes,
+            dict(compiler_options),
+            dict(operations),
+            [float(cost.flops), float(cost.moved_bytes), int(cost.state_bytes)],
+        ],
+        sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()

@@ -117,7 +117,8 @@ def choose_layout(
     elif free is not None:
         working = cost.moved_bytes / WORKING_SHARE + 2 * LANE_COPIES * cost.state_bytes
         limit = max(1, min(limit, int(free / cohorts / len(devices) / working)))
-    speeds = Speeds(remembered, program_digest(cohort, data, compiler_options, operations or {}))
+    digest = program_digest(cohort, data, compiler_options, operations or {}, cost)
+    speeds = Speeds(remembered, digest)
     measure = functools.partial(measured_speed, member, data, compiler_options)
     width, reason = choose_width(cohort, cost, limit, speeds, measure)
     if asked_lanes is None:

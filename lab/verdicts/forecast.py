@@ -178,4 +178,10 @@ def _share(value: float) -> float:
 
 def _alone(placed: Placement) -> Placement:
     """The first of a batch."""
-    return Placement(*(np.asarray(one)[0] for one in dataclasses.astuple(placed)))
+    return Placement(
+        placed.estimate[0],
+        placed.variance[0],
+        placed.degrees[0],
+        placed.fewest[0],
+        placed.mates,
+    )

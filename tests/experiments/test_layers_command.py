@@ -13,7 +13,7 @@ from command_line import Ended
 from made_up import cohort, study
 
 from lab.records.store import RunFolder
-from lab.specs import DataSpec, MLPSpec, TargetSpec
+from lab.specs import DataSpec, MLPSpec, OwnTaskSpec, TargetSpec
 from lab.words import Metric, Task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,6 +147,22 @@ def test_the_models_of_a_run(layers: Layers, run: Path) -> None:
     assert layers(str(run), "--cohort=large", "--csv").stdout.startswith("layer,kind")
     assert "small, large" in layers(str(run), "--cohort=none").refusal
     assert "drop --model" in layers(str(run), "--model=mlp").refusal
+
+
+def test_a_folder_that_names_anything_has_nothing_called(layers: Layers, tmp_path: Path) -> None:
+    """What a folder names is called once it is trusted, and only then."""
+    touched, run = tmp_path / "touched", tmp_path / "run"
+    task = OwnTaskSpec("os:system", json.dumps({"command": f"touch {touched}"}))
+    with RunFolder.open(run, study(cohort(data=task, target=TargetSpec(Metric.LOSS, (1.0,))))) as (
+        folder
+    ):
+        costs = {"small": {"parameters": 9, "flops_per_step": 1.0}}
+        folder.write_environment({"command": "none", "devices": ["cpu:0"], "cohorts": costs})
+    assert "os:system, which is Python's own" in layers(str(run)).refusal
+    assert not touched.exists()
+    assert "returned a int" in layers(str(run), "--trust").refusal
+    assert touched.exists()
+    assert "drop it" in layers(*MLP, *DIGITS, "--trust").refusal
 
 
 # Each: the arguments, and what the line must say.

@@ -1,5 +1,6 @@
 """`scripts/replay`, as a user meets it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Launch, Race
+from toys import mlp_cohort
 
+from lab.records.store import RunFolder
+from lab.specs import OwnTaskSpec, StudySpec, TargetSpec
 from lab.training.weights import read_checkpoint
+from lab.words import Metric
 
 ROOT = Path(__file__).resolve().parents[2]
+LOSS = TargetSpec(Metric.LOSS, (0.5,))
 
 
 def test_a_member_is_confirmed_and_its_values_are_kept(
@@ -40,6 +46,22 @@ def test_a_member_is_confirmed_and_its_values_are_kept(
     with np.load(out, allow_pickle=False) as arrays:
         assert np.isfinite(arrays["step-000012/loss"])
         assert arrays["step-000012/gradients/Dense_0/kernel"].shape == (64, 16)
+
+
+def test_a_folder_that_names_anything_has_nothing_called(launch: Launch, tmp_path: Path) -> None:
+    """What a folder names is called once it is trusted, and only then."""
+    touched, run = tmp_path / "touched", tmp_path / "run"
+    task = OwnTaskSpec("os:system", json.dumps({"command": f"touch {touched}"}))
+    with RunFolder.open(run, StudySpec("?", (mlp_cohort(data=task, target=LOSS),), ())) as folder:
+        facts = {"mlp": {"parameters": 9, "flops_per_step": 1.0}}
+        folder.write_environment({"versions": {}, "devices": ["cpu:0"], "cohorts": facts})
+    replay = ("_replay", f"--run={run}", "--cohort=mlp", "--member=0")
+    race = ("race", f"--pretrained={run}:mlp:0", f"--out={tmp_path / 'out'}")
+    for command in (replay, race):
+        assert "os:system, which is Python's own" in launch(*command).refusal
+        assert "--trust" in launch(*command).refusal
+    assert not touched.exists()
+    assert "drop --trust" in launch("race", "--trust", f"--out={tmp_path / 'out'}").refusal
 
 
 # Each: arguments after the run, and what the line must say.

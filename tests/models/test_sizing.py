@@ -4,8 +4,12 @@ import bisect
 import dataclasses
 import itertools
 import re
+import sys
+import types
 from typing import Any
 
+import flax.linen as nn
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +24,7 @@ from lab.specs import (
     DeepLinearSpec,
     MLPSpec,
     ModelSpec,
+    OwnModelSpec,
     ResNetSpec,
     TransformerSpec,
     UNetSpec,
@@ -316,3 +321,32 @@ def test_what_cannot_be_asked(parameters: int, dial: str, tolerance: float, hint
     with pytest.raises(UsageError) as caught:
         match_parameters(MLPSpec(4), parameters, CLASSES, dial, tolerance)
     assert hint in str(caught.value)
+
+
+class First(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(2)(nn.Dense(self.width)(x))
+
+
+class Second(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(2)(nn.Dense(3 * self.width)(x))
+
+
+def test_a_class_that_a_notebook_defines_anew_is_measured_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notebook = types.ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    spec, signature = OwnModelSpec("notebook:Net", '{"width": 4}'), Signature((5,), (2,))
+    for cls, width in ((First, 12), (Second, 4)):
+        notebook.Net = cls  # type: ignore[attr-defined]
+        match = match_parameters(spec, 5 * 12 + 12 + 12 * 2 + 2, signature)
+        assert match.spec == OwnModelSpec("notebook:Net", f'{{"width": {width}}}')
+        assert match.distance == 0

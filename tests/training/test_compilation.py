@@ -87,10 +87,55 @@ def test_deterministic_operations_leave_the_users_flags_alone(
     monkeypatch: pytest.MonkeyPatch, before: str, after: str, deterministic: bool
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", before)
-    use_deterministic_operations()
-    use_deterministic_operations()
+    monkeypatch.setattr(compilation, "_has_begun", lambda: False)
+    assert use_deterministic_operations() is None
+    assert use_deterministic_operations() is None
     assert os.environ["XLA_FLAGS"] == after
     assert operations_are_deterministic() is deterministic
+
+
+def test_what_comes_too_late_for_xla_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA has read its flags once a device is there, as in a notebook that has computed."""
+    devices = jax.devices()
+    before = jax.config.jax_num_cpu_devices
+    monkeypatch.setenv("XLA_FLAGS", "--a=1")
+    assert use_deterministic_operations() is None  # Elsewhere than on a GPU it is all the same.
+    assert os.environ["XLA_FLAGS"] == "--a=1"
+    assert not operations_are_deterministic()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    line = use_deterministic_operations()
+    assert line is not None
+    assert "XLA_FLAGS=--xla_gpu_deterministic_ops=true" in line
+    assert not operations_are_deterministic()
+    assert jax.config.jax_num_cpu_devices == before
+    assert jax.devices() == devices
+
+
+LATE = """
+import jax
+from lab.training import compilation
+
+before = jax.config.jax_num_cpu_devices
+assert not compilation._has_begun()
+assert jax.config.jax_num_cpu_devices == before
+jax.devices()
+assert compilation._has_begun()
+"""
+
+
+def test_asking_whether_jax_has_begun_begins_nothing() -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", LATE], check=True, env=environment)
+
+
+def test_instructions_are_those_on_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "flags : fpu avx2 smep sse4_2 fma smap avx512f tsc pni bmi2"
+    monkeypatch.setattr(compilation, "_processor_flags", lambda: line)
+    kind, *found = compilation.instructions()
+    assert kind == compilation.platform.machine()
+    assert found == ["avx2", "avx512f", "fma", "pni", "sse4_2"]
+    monkeypatch.setattr(compilation, "_processor_flags", lambda: "")
+    assert compilation.instructions() == [kind]
 
 
 PROGRAM = """

@@ -14,6 +14,7 @@ from lab.errors import UsageError
 from lab.records.paths import RunPaths
 from lab.specs import CohortSpec, StudySpec
 from lab.training import devices, planning, resuming, rounding
+from lab.training.compilation import instructions
 from lab.training.lanes import Layout
 from lab.training.planning import CohortPlan, plan_study
 
@@ -114,19 +115,39 @@ def test_what_a_cohort_began_with_binds_once_something_came_of_it(
         assert planned(4, known.get("mlp")).layout.lanes == 4
 
 
+INSTRUCTIONS = instructions()
+needs_instructions = pytest.mark.skipif(
+    len(INSTRUCTIONS) < 2, reason="this system does not list its processor's instructions"
+)
+
+
 def session(**others: Any) -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in rounding.BITS_DEPEND_ON}
     device = jax.devices()[0]
-    here = {"devices": [str(device)], "device_kind": device.device_kind}
+    here = {
+        "devices": [str(device)],
+        "device_kind": device.device_kind,
+        "instructions": instructions(),
+    }
     return {"versions": versions | others.pop("versions", {}), **here, **others}
 
 
+@needs_instructions
 @pytest.mark.parametrize(
     ("other", "line"),
     [
         ({"versions": {"jaxlib": "0.0.1"}}, r"began with jaxlib 0\.0\.1.*jaxlib==0\.0\.1.*--out"),
         ({"devices": ["made_up:0"]}, "began with device made_up, .*go on on made_up"),
         ({"device_kind": "Made Up 9"}, "began with device Made Up 9, "),
+        (
+            {"instructions": [*INSTRUCTIONS, "avx10"]},
+            "began on a processor with avx10, and this is a processor without avx10, which rounds "
+            "otherwise: go on on a processor with avx10, or",
+        ),
+        (
+            {"instructions": INSTRUCTIONS[:-1]},
+            f"began on a processor without {INSTRUCTIONS[-1]}, and this is a processor with",
+        ),
     ],
 )
 def test_a_run_does_not_go_on_where_it_would_round_otherwise(
@@ -143,6 +164,12 @@ def test_sessions_that_trained_nothing_round_nothing() -> None:
     other = session(versions={"jax": "0.0.1"})
     rounding.require_same_bits({"sessions": [other, session(**{rounding.FRESH: True})]})
     rounding.require_same_bits({"sessions": [session(), other | {"throughput": {}}]})
+
+
+def test_sessions_that_kept_no_instructions_are_taken_to_be_like_this_one() -> None:
+    older = session()
+    del older["instructions"]
+    rounding.require_same_bits({"sessions": [older, session(instructions=["sparc"])]})
 
 
 def test_images_that_the_network_cannot_take_are_refused() -> None:

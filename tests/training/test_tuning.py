@@ -282,15 +282,18 @@ def test_a_file_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_program_is_known_by_what_its_speed_depends_on() -> None:
-    plain = program_digest(mlp_cohort(), DATA, {}, {})
+    plain = program_digest(mlp_cohort(), DATA, {}, {}, SMALL)
     same = mlp_cohort(name="x", members=500, seed=9, budget_steps=80)
-    assert program_digest(same, DATA, {}, {}) == plain
-    assert program_digest(mlp_cohort(batch_size=16), DATA, {}, {}) != plain
-    assert program_digest(mlp_cohort(model=MLPSpec(16, 1)), DATA, {}, {}) != plain
+    assert program_digest(same, DATA, {}, {}, SMALL) == plain
+    assert program_digest(mlp_cohort(batch_size=16), DATA, {}, {}, SMALL) != plain
+    assert program_digest(mlp_cohort(model=MLPSpec(16, 1)), DATA, {}, {}, SMALL) != plain
     rates = mlp_cohort(vary=(Varied(Hyperparameter.LEARNING_RATE, (0.1, 0.2)),))
-    assert program_digest(rates, DATA, {}, {}) != plain
-    assert program_digest(mlp_cohort(), DATA, {"xla_option": "1"}, {}) != plain
-    assert program_digest(mlp_cohort(), DATA, {}, {"dense": "dot"}) != plain
+    assert program_digest(rates, DATA, {}, {}, SMALL) != plain
+    assert program_digest(mlp_cohort(), DATA, {"xla_option": "1"}, {}, SMALL) != plain
+    assert program_digest(mlp_cohort(), DATA, {}, {"dense": "dot"}, SMALL) != plain
+    # A user's class that was written anew has the path that it had.
+    dearer = SMALL._replace(flops=2e4)
+    assert program_digest(mlp_cohort(), DATA, {}, {}, dearer) != plain
 
 
 def test_a_width_is_measured_on_the_member_itself() -> None:

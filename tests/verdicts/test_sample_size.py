@@ -77,12 +77,15 @@ def mates(hits, others):
 
 
 def test_pairs_need_as_many_as_the_sign_test_and_the_interval_do():
-    """Mates that all go one way: seven of them, for 2/2^6 is above .03."""
+    """Mates that all go one way: 14 of them, of which seven disjoint pairs of strangers are made.
+
+    With 13 mates there are six, and .5^6 is above .015.
+    """
     for count in (1, 3, 6):
         found = decide(mates([3] * count, [20] * count), Margins(), np.random.default_rng(0))
-        more = MoreMembers(7 - count, 7 - count, at_least=True)
+        more = MoreMembers(14 - count, 14 - count, at_least=True)
         assert (found.verdict, found.more_members) == (Verdict.UNDECIDED, more)
-    found = decide(mates([3] * 7, [20] * 7), Margins(), np.random.default_rng(0))
+    found = decide(mates([3] * 14, [20] * 14), Margins(), np.random.default_rng(0))
     assert found.verdict is Verdict.SMALLER_FASTER
 
 
