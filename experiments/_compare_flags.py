@@ -10,7 +10,7 @@ from lab.errors import UsageError
 from lab.records.cohort import AnyMetric, CohortRecords
 from lab.records.costs import COST_RULE, exact_cost
 from lab.records.imported.curves import Grid, Rules, Short
-from lab.records.imported.reading import MOST_COUNTED, SYNONYMS, Source
+from lab.records.imported.reading import MOST_COUNTED, MOST_STEPS, SYNONYMS, Source
 from lab.records.reader import read_study
 from lab.specs import NamedMetric, TargetSpec
 from lab.words import Direction, Metric
@@ -83,11 +83,16 @@ def target(runs: Sequence[Source], files: Sequence[Source]) -> TargetSpec | None
 
 
 def rules(target: TargetSpec) -> Rules:
+    budget = _BUDGET.value
+    if budget is not None and not 0 < budget <= MOST_STEPS:
+        raise UsageError(
+            f"budget is {budget}; it must lie in [1, 2**53]: pass --budget=1000, in training steps"
+        )
     return Rules(
         target=target,
         short=_SHORT.value,
         grid=_GRID.value,
-        budget=_BUDGET.value,
+        budget=budget,
         batch_sizes=_mapping(_BATCH.value, "batch_size", _count, _COUNT),
         parameters=_mapping(_PARAMETERS.value, "parameters", _count, _COUNT),
         flops_per_step=_mapping(_FLOPS.value, "flops_per_step", exact_cost, _COST),

@@ -6,6 +6,7 @@ modules that no model or task lies in are not even imported. Importing a module 
 the same: nothing here protects from modules that lie where Python looks for them.
 """
 
+import glob
 import importlib.util
 import sys
 from pathlib import Path
@@ -55,18 +56,38 @@ def _require_importable(path: str, run: Path) -> None:
             "it is not imported: pass --trust, if you know who made the folder"
         )
     user_code.search_here()
-    for place in _places(package):
-        if place is not None and run.resolve() in Path(place).resolve().parents:
+    inside = run.resolve()
+    for place in [*map(Path, _places(package)), *_files(module)]:
+        if inside in (place.resolve(), *place.resolve().parents):
             raise UsageError(
                 f"{run} names {path}, which lies in that folder itself; a run folder holds no "
                 "code, so that it is not imported: pass --trust, if you know who made the folder"
             )
 
 
-def _places(package: str) -> list[str | None]:
+def _places(package: str) -> list[str]:
     """Where a top-level module lies, or would be imported from; nothing is imported."""
     try:
         found = importlib.util.find_spec(package)
     except ValueError:
         return []  # It was made in this process, and lies nowhere.
-    return [] if found is None else [found.origin, *(found.submodule_search_locations or ())]
+    if found is None:
+        return []
+    locations = list(found.submodule_search_locations or ())
+    return locations if found.origin is None else [found.origin, *locations]
+
+
+def _files(module: str) -> list[Path]:
+    """Folders and files on the path that have the name of a module, or of a package around it.
+
+    A folder without __init__.py is a package too, so that `runs.sent.evil` may lie in a run folder
+    where no module of its first name does.
+    """
+    parts = module.split(".")
+    found: list[Path] = []
+    for entry in sys.path:
+        for depth in range(1, len(parts) + 1):
+            place = Path(entry or ".", *parts[:depth])
+            found += [place] if place.is_dir() else []
+            found += list(place.parent.glob(f"{glob.escape(place.name)}.*"))
+    return found

@@ -112,6 +112,23 @@ def test_a_run_folder_holds_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "shipped_along" not in sys.modules
 
 
+@pytest.mark.parametrize(
+    ("here", "path"),
+    [("", "runs.sent.shipped_too:task"), ("runs", "sent.shipped_too:task"), ("", "runs.sent:task")],
+)
+def test_a_run_folder_is_no_package_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, path: str
+) -> None:
+    """Standing above the folder, where a folder without __init__.py is a package all the same."""
+    run = tmp_path / "runs" / "sent"
+    run.mkdir(parents=True)
+    (run / "shipped_too.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path / here)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(UsageError, match="lies in that folder itself"):
+        require_harmless(cohort(task=path), run)
+
+
 def test_marks_are_annotations_however_they_are_written() -> None:
     def plain() -> OwnTask: ...  # type: ignore[empty-body]
 

@@ -183,7 +183,8 @@ class ClockTimes:
 def common_horizon(first: ClockTimes, second: ClockTimes) -> Fraction:
     """The time to which both cohorts were followed: the smaller of the two budgets.
 
-    Cohorts of which everything is known limit nothing, unless both are: then it is the later end.
+    Cohorts of which everything is known limit nothing, unless both are: then it is the later of the
+    two times at which their last members had reached or diverged.
     """
     limits = [side.budget for side in (first, second) if not side.open_ended]
     return min(limits) if limits else max(first.budget, second.budget)

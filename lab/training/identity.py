@@ -129,6 +129,8 @@ def changed(cohort: CohortSpec, before: Mapping[str, Any], now: Identity) -> Cha
     if not isinstance(kept, dict) or not isinstance(kept.get("parts"), dict):
         return None
     then, made = kept["parts"], kept.get("made_with", {})
+    if not isinstance(made, dict):
+        return None
     parts = tuple(name for name, one in now.parts.items() if then.get(name, one) != one)
     versions = tuple(
         (name, str(made[name]), one)

@@ -60,7 +60,11 @@ def _told(records: CohortRecords, threshold: int) -> tuple[Times, bool]:
     living = ~times.never
     hits = np.where(reached, times.evaluation, followed)[living]
     end = follow_up.end(hits, reached[living])
-    return (times, True) if end is None else (times.until(max(end, 1)), False)
+    if end is not None:
+        return times.until(max(end, 1)), False
+    # How long rows were kept after the last member was settled must change nothing.
+    settled = int(np.where(reached, times.evaluation, followed).max(initial=1))
+    return times.until(max(settled, 1)), True
 
 
 def is_known(records: CohortRecords, clock: Clock) -> bool:

@@ -49,23 +49,26 @@ def landmark_times(
     """
     coarser = max((smaller, larger), key=lambda side: (side.cell, side.cost))
     end = horizon / coarser.cost
-    inside = [position for position in _continued(coarser, end) if position < end]
-    wanted = [share * end for share in shares if share < 1]
-    nearest = {_nearest(inside, want) * coarser.cost for want in wanted} if inside else set()
-    return tuple(sorted({*nearest, horizon}))
+    positions = coarser.positions.tolist()
+    found = {_nearest(positions, share * end, end) for share in shares if share < 1}
+    return tuple(sorted({*(step * coarser.cost for step in found if step is not None), horizon}))
 
 
-def _continued(side: ClockTimes, end: Fraction) -> list[int]:
-    """Steps of a cohort's evaluations, with the last stretch repeated up to the end."""
-    positions = [0, *side.positions.tolist()]
-    stretch = positions[-1] - positions[-2]
-    return [*positions[1:], *range(positions[-1] + stretch, math.ceil(end), stretch)]
+def _nearest(positions: Sequence[int], wanted: Fraction, end: Fraction) -> int | None:
+    """Of rising positions before the end the nearest, of two that are as near the earlier.
 
-
-def _nearest(positions: Sequence[int], wanted: Fraction) -> int:
-    """Of rising positions the nearest, of two that are as near the earlier."""
-    after = bisect.bisect_left(positions, wanted)
-    return min(positions[max(after - 1, 0) : after + 1], key=lambda one: abs(one - wanted))
+    After the last position its stretch is repeated; None where no position lies before the end.
+    """
+    last = positions[-1]
+    stretch = last - (positions[-2] if len(positions) > 1 else 0)
+    if wanted <= last:
+        after = bisect.bisect_left(positions, wanted)
+        near = list(positions[max(after - 1, 0) : after + 1])
+    else:
+        before = last + math.floor((wanted - last) / stretch) * stretch
+        near = [before, before + stretch]
+    inside = [step for step in near if step < end]
+    return min(inside, key=lambda step: (abs(step - wanted), step)) if inside else None
 
 
 def landmarks_at(

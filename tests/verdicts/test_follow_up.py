@@ -35,15 +35,18 @@ def curve(hit, end=BUDGET, died=None):
     ]
 
 
-def records(folder, rules=RULES, **cohorts):
-    """Cohorts of curves by way of the file that a user would have."""
+def records(folder, rules=RULES, notes=None, **cohorts):
+    """Cohorts of curves by way of the file that a user would have; `notes` gets what is noted."""
     lines = ["cohort,run,step,acc"]
     for name, runs in cohorts.items():
         for run, rows in enumerate(runs):
             lines += [f"{name},r{run:03},{step},{value}" for step, value in rows]
     (folder / "curves.csv").write_text("\n".join(lines) + "\n")
     rows = read_rows(Source(folder / "curves.csv", None), "acc", {})
-    return curves.cohorts([rows], rules)[0]
+    found, told = curves.cohorts([rows], rules)
+    if notes is not None:
+        notes += told
+    return found
 
 
 def judged(found, *clocks):
@@ -78,13 +81,38 @@ def test_settled_runs_limit_no_horizon_however_long_they_were_recorded(tmp_path,
         assert one.verdict.value == "larger faster"
         assert one.win_probability.estimate == pytest.approx(0.3)
         assert one.follow_up is None
+    assert found["stopped"] == found["whole"]
+    assert found["whole"].horizon == (260 if budget is None else BUDGET)
     if budget is not None:
-        assert found["stopped"] == found["whole"]
-        assert found["whole"].horizon == BUDGET
         # Never counts as the declared budget: 28 of 40 are never there.
         assert found["whole"].rmst_ratio.estimate == pytest.approx(
             (28 * 400 + 8 * 200 + 4 * 210) / (8 * (220 + 230 + 240 + 250 + 260))
         )
+
+
+@pytest.mark.parametrize("short", [curves.Short.NEVER, curves.Short.HORIZON, curves.Short.CENSOR])
+def test_early_is_before_the_declared_budget_however_long_settled_runs_were_recorded(
+    tmp_path, short
+):
+    """Runs that end at 300 have ended early of 1,000 steps, whether or not others go on."""
+    rules = dataclasses.replace(RULES, short=short, budget=1000)
+    found = []
+    for last in (lambda hit: hit + EVERY, lambda hit: 1000):
+        small = [curve(hit, last(hit)) for hit in range(60, 260, 10)] + [curve(None, 300)] * 20
+        large = [curve(hit, last(hit)) for hit in range(100, 500, 10)]
+        notes = []
+        read = records(tmp_path, rules, s=small, l=large, notes=notes)
+        assert any("20 of 40" in note or "step 300" in note for note in notes)
+        found.append(decision(read))
+    assert found[0] == found[1]
+
+
+def test_a_distant_budget_costs_nothing(tmp_path):
+    """Landmarks lie on the grid, continued to the budget, of which nobody needs all steps."""
+    rules = dataclasses.replace(RULES, budget=2**53)
+    one = decision(records(tmp_path, rules, **kept(HITS, 28, ENDS["stopped"])))
+    assert one.horizon == 2**53
+    assert all(landmark.time % EVERY == 0 for landmark in one.landmarks[:-1])
 
 
 def times(median, runs, seed):

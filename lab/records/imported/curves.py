@@ -271,17 +271,27 @@ def _followed(
     """The grid to the common budget, and which runs ended before it, unresolved."""
     reached_N = first_hits(values_NxE, rules.target, runs.precision)[1][:, -1]
     broken_N = np.isnan(values_NxE[np.arange(len(ended_N)), ended_N - 1])
-    short_N = (ended_N < len(grid)) & ~reached_N & ~broken_N
+    short_N = (ended_N < _whole(grid, rules.budget)) & ~reached_N & ~broken_N
     if not short_N.any():
+        if (
+            rules.short is not Short.CENSOR
+            and rules.budget is None
+            and not np.all(reached_N | broken_N)
+        ):
+            notes.append(
+                f"{runs.cohort}: no run is seen to end early; pass --budget to say how far runs "
+                "were to go"
+            )
         return grid, values_NxE, ended_N, short_N
+    whole = f"step {grid[-1]}" if rules.budget is None else f"the budget of {rules.budget} steps"
     count = f"{short_N.sum()} of {len(short_N)} runs"
     if rules.short is Short.NEVER:
         notes.append(f"{runs.cohort}: {count} ended early and count as never")
         return grid, values_NxE, ended_N, short_N
     if rules.short is Short.CENSOR:
         notes.append(
-            f"{runs.cohort}: {count} end before step {grid[-1]} without the target; what came "
-            "after is unknown (pass --short=never if they died, --short=horizon to compare all "
+            f"{runs.cohort}: {count} end before {whole} without the target; what came after is "
+            "unknown (pass --short=never if they died, --short=horizon to compare all "
             "only as far as the shortest)"
         )
         return grid, values_NxE, ended_N, short_N
@@ -290,11 +300,23 @@ def _followed(
     if rules.short is Short.REFUSE:
         raise UsageError(
             f"run {runs.names[who]!r} of cohort {runs.cohort!r} ends at step {grid[end - 1]} "
-            f"without the target, others go on to {grid[-1]}: pass --short=never if it died, or "
+            f"without the target, before {whole}: pass --short=never if it died, or "
             "--short=horizon to compare all only up to there"
         )
     notes.append(f"{runs.cohort}: followed to step {grid[end - 1]}, where a run was stopped")
     return grid[:end], values_NxE[:, :end], np.minimum(ended_N, end), np.zeros_like(short_N)
+
+
+def _whole(grid: Integers, budget: int | None) -> int:
+    """How many evaluations a run has that was not stopped, as far as anybody can tell.
+
+    Those of the longest run; one more than there are where a budget was declared that holds
+    another, as far after the last one as that is after the one before.
+    """
+    if budget is None:
+        return len(grid)
+    stretch = int(np.diff(grid, prepend=0)[-1])
+    return len(grid) + (int(grid[-1]) + stretch <= budget)
 
 
 def _parameters(files: Sequence[Rows], cohort: str) -> int | None:

@@ -23,6 +23,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 MOST_COUNTED = 10**15
 """Parameters of a network, or examples of a batch: more than any has, and a float holds it."""
+MOST_STEPS = 2**53
+"""Beyond it floats no longer hold every whole number."""
 _DIVERGED = ("nan", "NaN", "NAN", "inf", "Inf", "-inf", "-Inf", "Infinity", "-Infinity")
 _MISSING = ("", "null", "NULL", "None", "NA", "N/A")
 
@@ -189,8 +191,7 @@ def _steps(
         text = _as_text(file, column, name)
         absent = pc.is_in(text, pa.array(_MISSING))
         numbers = _numbers(file, pc.if_else(absent, "nan", text), name)
-    # Beyond 2**53 floats hold no longer every whole number.
-    whole = (numbers >= 0) & (numbers <= 2**53) & (numbers == np.floor(numbers))
+    whole = (numbers >= 0) & (numbers <= MOST_STEPS) & (numbers == np.floor(numbers))
     bad = np.flatnonzero(kept & ~whole)
     if len(bad):
         found = column[int(bad[0])].as_py()
