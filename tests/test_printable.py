@@ -12,7 +12,7 @@ from lab.printable import LINE_ANEW, has_controls, printable, show_controls
 from lab.specs import ContrastSpec, NamedMetric
 from lab.specs.imported import ImportedSpec
 from lab.specs.target import TargetSpec
-from lab.watching import Watcher
+from lab.watching import over_the_last
 from lab.words import Direction, Metric
 
 HOSTILE = [
@@ -54,10 +54,9 @@ def test_streams_show_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_line_in_place_still_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lab's own progress line, and only at its beginning."""
     out = io.StringIO()
-    out.isatty = lambda: True
     monkeypatch.setattr(sys, "stdout", out)
     show_controls()
-    Watcher(print)(())
+    print(over_the_last("0 of 8"))
     print(f"{LINE_ANEW}a{LINE_ANEW}")
     first, second, _ = out.getvalue().split("\n")
     assert first.startswith(LINE_ANEW)

@@ -166,7 +166,7 @@ def data_of(task: Task) -> st.SearchStrategy[DataSpec]:
         DataSpec,
         name=st.text(min_size=1, max_size=10),
         task=st.just(task),
-        image_size=st.none() if language else st.none() | COUNT,
+        image_size=st.none() if language else st.none() | st.integers(1, 4096),
         train_split=SPLITS,
         validation_split=SPLITS,
         foreground=st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple),

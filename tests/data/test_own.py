@@ -219,8 +219,8 @@ REFUSED = {
     "attribute": (
         lambda: resolve_task("user_tasks:pionts"),
         "user_tasks has no pionts; it defines accuracy, blobs, failing, impure, in_numpy, "
-        "logarithmic, mean_cross_entropy, number, points, shapeless, squares, unsaid: name what it "
-        "has",
+        "logarithmic, mean_cross_entropy, number, points, satisfied, shapeless, squares: name what "
+        "it has",
     ),
 }
 

@@ -180,18 +180,17 @@ def test_diverged_run_counts_as_never(tmp_path):
     assert contrast(tmp_path)["members"] == RUNS
 
 
-def in_flops_of(small, large):
-    """The win probability's interval of CURVES where a step costs so much, a whole number."""
-    target = TargetSpec(Metric.ACCURACY, (0.8,))
-    steps = np.arange(1, EVALUATIONS) * EVERY
-    sides = []
+def settled_sides(small, large):
+    """Times of CURVES, all of whose runs get there, where a step costs so much, a whole number."""
+    target, sides = TargetSpec(Metric.ACCURACY, (0.8,)), []
     for name, cost in (("small", small), ("large", large)):
-        hit, reached = first_hits(CURVES[name], target)
-        times = Times(hit[:, 0], reached[:, 0], EVALUATIONS - 1)
-        settled = bool(reached.all())
-        sides.append(ClockTimes(times, steps, Fraction(cost), open_ended=settled))
-    found = certain_win(tabulate(*sides, common_horizon(*sides)), 1 - Margins().alpha_win)
-    return dataclasses.asdict(found)
+        hit, reached = first_hits(CURVES[name], target, np.float64)
+        assert reached.all()
+        last = int(hit.max())
+        steps = np.arange(1, last + 1) * EVERY
+        times = Times(hit[:, 0], reached[:, 0], last)
+        sides.append(ClockTimes(times, steps, Fraction(cost), open_ended=True))
+    return sides
 
 
 def test_sizes_and_costs_open_more_clocks(tmp_path):
@@ -201,9 +200,13 @@ def test_sizes_and_costs_open_more_clocks(tmp_path):
     assert done.returncode == 0, done.stderr
     clocks = {one["clock"]: one for one in verdict(tmp_path)["contrasts"]}
     assert set(clocks) == {"steps", "examples", "flops"}
-    # All runs of both get there: the costlier net is followed to its own end.
-    assert clocks["flops"]["horizon"] == pytest.approx(0.3 * EVERY * (EVALUATIONS - 1))
-    assert clocks["flops"]["win_probability"] == in_flops_of(1, 3)
+    sides = settled_sides(1, 3)
+    horizon = common_horizon(*sides)
+    # All runs of both get there: they are compared up to the last one's hit.
+    assert horizon == max(one.steps().max() * one.cost for one in sides)
+    assert clocks["flops"]["horizon"] == pytest.approx(float(horizon) / 10)
+    wanted = certain_win(tabulate(*sides, horizon), 1 - Margins().alpha_win)
+    assert clocks["flops"]["win_probability"] == dataclasses.asdict(wanted)
     assert {one["parameters"] for one in verdict(tmp_path)["cohorts"]} == {100, 400}
 
 
@@ -219,9 +222,12 @@ def test_run_that_ends_early_is_what_it_is_said_to_be(tmp_path, short):
         return
     assert done.returncode == 0, done.stderr
     assert "note: small:" in done.stdout
-    whole = EVERY * (EVALUATIONS - 1)
+    target = TargetSpec(Metric.ACCURACY, (0.8,))
+    settled = EVERY * max(
+        int(first_hits(one, target, np.float64)[0].max()) for one in CURVES.values()
+    )
     found = contrast(tmp_path)
-    assert found["horizon"] == {"censor": whole, "never": whole, "horizon": 80 - EVERY}[short]
+    assert found["horizon"] == {"censor": settled, "never": settled, "horizon": 80 - EVERY}[short]
     (small,) = [one for one in verdict(tmp_path)["cohorts"] if one["name"] == "small"]
     assert small["stopped"] == (1 if short == "censor" else 0)
     assert ("runs stopped early" in found["modifiers"]) == (short == "censor")

@@ -162,7 +162,7 @@ def test_a_folder_that_names_anything_has_nothing_called(layers: Layers, tmp_pat
     assert not touched.exists()
     assert "returned a int" in layers(str(run), "--trust").refusal
     assert touched.exists()
-    assert "drop it" in layers(*MLP, *DIGITS, "--trust").refusal
+    assert "drop --trust" in layers(*MLP, *DIGITS, "--trust").refusal
 
 
 # Each: the arguments, and what the line must say.

