@@ -25,23 +25,25 @@ def require_harmless(cohort: CohortSpec, run: Path) -> None:
         cohort: as a run folder that may be anybody's has it.
         run: that folder; modules that lie in it, or that are Python's own, are not imported.
     """
-    if isinstance(cohort.model, OwnModelSpec):
-        path = cohort.model.path
-        _require_importable(path, run)
-        if not is_module_class(user_code.load(path)):
-            raise UsageError(
-                f"{run} names {path} as a model, which is no module class of Flax, and nothing "
-                "else that a run folder names is called: pass --trust, if you know who made it"
-            )
-    if isinstance(cohort.data, OwnTaskSpec):
-        path = cohort.data.path
-        _require_importable(path, run)
-        if not is_task(user_code.load(path)):
-            raise UsageError(
-                f"{run} names {path} as a task, which is no function that says that it gives an "
-                "OwnTask (def name(...) -> OwnTask), and nothing else that a run folder names is "
-                "called: mark it so, or pass --trust, if you know who made the folder"
-            )
+    if isinstance(cohort.model, OwnModelSpec) and not is_module_class(
+        _imported(cohort.model.path, run)
+    ):
+        raise UsageError(
+            f"{run} names {cohort.model.path} as a model, which is no module class of Flax, and "
+            "nothing else that a run folder names is called: pass --trust, if you know who made it"
+        )
+    if isinstance(cohort.data, OwnTaskSpec) and not is_task(_imported(cohort.data.path, run)):
+        raise UsageError(
+            f"{run} names {cohort.data.path} as a task, which is no function that says that it "
+            "gives an OwnTask (def name(...) -> OwnTask), and nothing else that a run folder names "
+            "is called: mark it so, or pass --trust, if you know who made the folder"
+        )
+
+
+def _imported(path: str, run: Path) -> object:
+    """What a path names, its module imported where it may be."""
+    _require_importable(path, run)
+    return user_code.load(path)
 
 
 def _require_importable(path: str, run: Path) -> None:

@@ -10,6 +10,7 @@ have nothing to do with how soon they would have reached.
 import dataclasses
 import functools
 from fractions import Fraction
+from typing import Self
 
 import numpy as np
 
@@ -152,6 +153,8 @@ def placement(cells: Cells) -> Placement:
 
 def settled(cells: Cells) -> Table:
     """Counts of the members whose times up to the horizon are known."""
+    if cells.whole:
+        return cells.table()
     first, second = (
         np.append(one.reached, one.settled - one.reached.sum()) for one in exposures(cells)
     )
@@ -232,24 +235,28 @@ def _mean(clock: ClockTimes, horizon: Fraction, steps: Floats, soonest: float) -
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
-    """Share of members that have reached by some time, and how many members it is worth."""
+    """Share of members to which something has happened, and how many members it is worth."""
 
     estimate: float
     worth: float
 
+    @classmethod
+    def of(cls, estimate: float, variance: float, members: int, known: int) -> Self:
+        """A share worth as many members as would give it its variance, p(1 - p)/variance.
+
+        At most all `members`; where no spread was seen, those whose fate is `known`.
+        """
+        spread = estimate * (1 - estimate)
+        if variance > 1e-15 and spread > 1e-15:
+            return cls(estimate, min(spread / variance, float(members)))
+        return cls(estimate, float(known))
+
 
 def share_by(times: Times, evaluation: int) -> Share:
-    """Share that has reached by an evaluation.
-
-    It is worth as many members as would give it its variance, p(1 - p)/variance; where no spread
-    was seen, those whose fate up to there is known.
-    """
+    """Share that has reached by an evaluation."""
     counts = exposure(times, evaluation)
     estimate, variance = counts.mean(np.append(np.ones(evaluation + 1), 0.0))
-    spread = estimate * (1 - estimate)
-    if variance > 1e-15 and spread > 1e-15:
-        return Share(estimate, min(spread / variance, float(counts.members)))
-    return Share(estimate, float(counts.settled))
+    return Share.of(estimate, variance, counts.members, counts.settled)
 
 
 def difference(first: Share, second: Share, level: float) -> Interval:

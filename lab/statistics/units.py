@@ -188,21 +188,27 @@ def _correlation(first: Part, second: Part, units: int) -> float:
     return min(max(found, -1.0), 1.0)
 
 
+class Tail(NamedTuple):
+    """What a long tail of times adds to the spread between units that was seen.
+
+    The variance counts `widening` times (`rmst.difference_widening`), and has `degrees` of freedom;
+    None: one less than there are units.
+    """
+
+    widening: float = 1.0
+    degrees: int | None = None
+
+
+AS_SEEN = Tail()
+
+
 def difference(
-    first: Part,
-    second: Part,
-    units: int,
-    level: float,
-    most: float,
-    widening: float = 1.0,
-    degrees: int | None = None,
+    first: Part, second: Part, units: int, level: float, most: float, tail: Tail = AS_SEEN
 ) -> Interval:
     """Mean of the first less mean of the second, in [-most, most]; Student's t over units.
 
-    The variance between units counts `widening` times (`rmst.difference_widening`), and has
-    `degrees` of freedom, by default one less than there are units. Where all units agree the
-    variance is that of one unit at each extreme seen besides, lest certainty be claimed from
-    agreement.
+    Where all units agree the variance is that of one unit at each extreme seen besides, lest
+    certainty be claimed from agreement.
     """
     if not len(first.value) or not len(second.value):
         return Interval(0.0, -most, most, level)
@@ -212,31 +218,24 @@ def difference(
     variance = variance_between([first, Part(-second.value, second.unit)], units)
     if variance <= 1e-18 * most**2:
         variance = ((most - estimate) ** 2 + (most + estimate) ** 2) / (units + 1) / units
-    free = units - 1 if degrees is None else degrees
-    reach = float(intervals.t_quantile(level, free)) * math.sqrt(variance * widening)
+    free = units - 1 if tail.degrees is None else tail.degrees
+    reach = float(intervals.t_quantile(level, free)) * math.sqrt(variance * tail.widening)
     return Interval(estimate, max(estimate - reach, -most), min(estimate + reach, most), level)
 
 
 def log_ratio(
-    first: Part,
-    second: Part,
-    units: int,
-    level: float,
-    most: float,
-    widening: float = 1.0,
-    degrees: int | None = None,
+    first: Part, second: Part, units: int, level: float, most: float, tail: Tail = AS_SEEN
 ) -> Interval:
     """Mean of the first over mean of the second, positive values; made on the log scale.
 
-    The interval stays within a factor `most`; the delta method as in `rmst.rmst_ratio`. `widening`
-    and `degrees` as in `difference`.
+    The interval stays within a factor `most`; the delta method as in `rmst.rmst_ratio`.
     """
     if not len(first.value) or not len(second.value):
         return Interval(1.0, 1 / most, most, level)
     means = float(first.value.mean()), float(second.value.mean())
     one = Part(first.value / means[0], first.unit)
     other = Part(second.value / means[1], second.unit)
-    relative = difference(one, other, units, level, math.log(most), widening, degrees)
+    relative = difference(one, other, units, level, math.log(most), tail)
     reach = (relative.upper - relative.lower) / 2
     estimate = means[0] / means[1]
     span = math.exp(min(reach, math.log(most)))

@@ -14,11 +14,11 @@ from lab.statistics import logrank, permutation, proportions, rmst, units, win
 from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.rmst import RestrictedMean
 from lab.statistics.tables import Cells
-from lab.statistics.units import Part
+from lab.statistics.units import Part, Tail
 from lab.statistics.win import Placement
 from lab.verdicts import follow_up
 from lab.verdicts.landmarks import Landmark, Reached, landmark_times, landmarks_at
-from lab.verdicts.meeting import Meeting, Unit
+from lab.verdicts.meeting import Meeting, Sided, Unit, least_favourable, readings
 from lab.verdicts.reading import Reading
 
 LOGRANK_DRAWS = 1_999
@@ -130,9 +130,8 @@ def mean_ratio(meeting: Meeting, level: float, sparse: bool) -> Measure:
         if meeting.unit is Unit.MEMBERS:
             return rmst.rmst_ratio(smaller, larger, level)
         most = max(smaller.longest / larger.shortest, larger.longest / smaller.shortest)
-        widening = rmst.ratio_widening(smaller, larger)
-        degrees = tailed_degrees(meeting, times)
-        return units.log_ratio(*times.parts, meeting.units, level, most, widening, degrees)
+        tail = Tail(rmst.ratio_widening(smaller, larger), tailed_degrees(meeting, times))
+        return units.log_ratio(*times.parts, meeting.units, level, most, tail)
 
     return measure
 
@@ -206,28 +205,6 @@ def difference(meeting: Meeting, first: Reached, second: Reached, level: float) 
     one = Part(first.astype(np.float64), meeting.smaller.unit)
     other = Part(second.astype(np.float64), meeting.larger.unit)
     return units.share_difference(one, other, meeting.units, level)
-
-
-class Sided(NamedTuple):
-    """A two-sided p-value, and a statistic whose sign says which cohort it is in favour of."""
-
-    side: float
-    p_value: float
-
-
-def least_favourable(found: Sequence[Sided]) -> float:
-    """The largest p-value of a test over several `readings`; 1 if these lie on both sides."""
-    if min(one.side for one in found) < 0 < max(one.side for one in found):
-        return 1.0
-    return max(one.p_value for one in found)
-
-
-def readings(meeting: Meeting) -> Sequence[Cells]:
-    """The order-certain ones, `latest` and `earliest` of `Tables`; on a shared grid the one.
-
-    There rank tests are exact for times as seen.
-    """
-    return meeting.cells[:1] if meeting.tables.shared_grid else meeting.cells[1:]
 
 
 def _logrank_p(meeting: Meeting, sparse: bool, generator: np.random.Generator) -> float:

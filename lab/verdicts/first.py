@@ -55,8 +55,7 @@ def standing(
 ) -> Standing:
     """At a horizon within the meeting's own; the interval has level 1 - `alpha`."""
     cells = tables.cells(meeting.smaller.clock, meeting.larger.clock, horizon)
-    counts = cells[0].table()
-    known = counts if cells[0].whole else follow_up.settled(cells[0])
+    known = follow_up.settled(cells[0])
     readings = cells[:1] if cells[1] is cells[0] else cells[1:]
     win_probability = _between(meeting, [meeting.placement(one) for one in cells], 1 - alpha)
     rough = p_value(meeting, readings, False, np.random.default_rng(seed), draws)

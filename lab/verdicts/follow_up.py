@@ -12,7 +12,7 @@ from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.logrank import Weight, logrank_at_risk
 from lab.statistics.tables import Cells
 from lab.verdicts.landmarks import Landmark
-from lab.verdicts.meeting import Meeting, Side
+from lab.verdicts.meeting import Meeting, Side, Sided, least_favourable, readings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,11 +73,8 @@ def exact_p(cells: Cells, generator: np.random.Generator, draws: int) -> float:
 
 def logrank_p(meeting: Meeting, weight: Weight = Weight.EQUAL) -> float:
     """p-value of a log-rank test by risk sets, at the least favourable order within evaluations."""
-    different = meeting.cells[:1] if meeting.cells[1] is meeting.cells[0] else meeting.cells[1:]
-    found = [logrank_at_risk(*follow_up.exposures(cells), weight) for cells in different]
-    if min(one.z for one in found) < 0 < max(one.z for one in found):
-        return 1.0
-    return max(one.p_value for one in found)
+    found = [logrank_at_risk(*follow_up.exposures(cells), weight) for cells in readings(meeting)]
+    return least_favourable([Sided(one.z, one.p_value) for one in found])
 
 
 def landmark(time: Fraction, meeting: Meeting, level: float) -> Landmark:
@@ -92,14 +89,7 @@ def landmark(time: Fraction, meeting: Meeting, level: float) -> Landmark:
         time=float(time),
         smaller=certain[0].estimate,
         larger=certain[1].estimate,
-        difference=OrderCertain(
-            estimate=rounded.estimate,
-            lower=least.lower,
-            upper=most.upper,
-            level=level,
-            lowest=least.estimate,
-            highest=most.estimate,
-        ),
+        difference=OrderCertain.hull(rounded, least, most),
         rounded=rounded,
     )
 
@@ -123,9 +113,5 @@ def _diverged(side: Side, last: int, level: float) -> Share:
     ends = np.where(times.reached, End.REACHED, np.where(side.diverged, End.DIVERGED, End.CENSORED))
     curve = competing.cumulative_incidence(seen, ends.astype(np.int64), End.DIVERGED, level)
     at = int(np.searchsorted(curve.evaluation, last, side="right")) - 1
-    share, variance = float(curve.share[at]), float(curve.variance[at])
-    spread = share * (1 - share)
-    if variance > 1e-15 and spread > 1e-15:
-        return Share(share, min(spread / variance, float(times.members)))
     known = times.members - int((times.lost & (side.ended < last)).sum())
-    return Share(share, float(known))
+    return Share.of(float(curve.share[at]), float(curve.variance[at]), times.members, known)

@@ -3,7 +3,9 @@
 import dataclasses
 import enum
 import functools
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +81,7 @@ class Meeting:
     @functools.cached_property
     def counts(self) -> Table:
         """Counts of the members whose times are known, each taken at the end of its interval."""
-        return self.tables.rounded if self.whole else follow_up.settled(self.cells[0])
+        return follow_up.settled(self.cells[0])
 
     @functools.cached_property
     def placements(self) -> tuple[Placement, Placement, Placement]:
@@ -125,3 +127,25 @@ class Meeting:
 def independent(smaller: Side, larger: Side) -> Meeting:
     """Of cohorts whose members have nothing in common."""
     return Meeting(smaller, larger, Unit.MEMBERS, min(smaller.members, larger.members))
+
+
+class Sided(NamedTuple):
+    """A two-sided p-value, and a statistic whose sign says which cohort it is in favour of."""
+
+    side: float
+    p_value: float
+
+
+def least_favourable(found: Sequence[Sided]) -> float:
+    """The largest p-value of a test over several `readings`; 1 if these lie on both sides."""
+    if min(one.side for one in found) < 0 < max(one.side for one in found):
+        return 1.0
+    return max(one.p_value for one in found)
+
+
+def readings(meeting: Meeting) -> Sequence[Cells]:
+    """The order-certain ones, `latest` and `earliest` of `Tables`; on a shared grid the one.
+
+    There rank tests are exact for times as seen.
+    """
+    return meeting.cells[:1] if meeting.tables.shared_grid else meeting.cells[1:]

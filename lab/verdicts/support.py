@@ -14,19 +14,16 @@ from lab.statistics.intervals import Interval, OrderCertain
 from lab.statistics.logrank import Weight
 from lab.statistics.tables import Cells
 from lab.statistics.trend import Ordered, Slope
-from lab.statistics.units import Pairs
+from lab.statistics.units import Pairs, Tail
 from lab.statistics.win_ratio import WinRatio, win_ratio, win_ratio_of_units
 from lab.verdicts import follow_up
 from lab.verdicts.clocks import times_to
 from lab.verdicts.evidence import (
     MeanTimes,
-    Sided,
-    least_favourable,
     mean_between,
-    readings,
     tailed_degrees,
 )
-from lab.verdicts.meeting import Meeting, Unit
+from lab.verdicts.meeting import Meeting, Sided, Unit, least_favourable, readings
 
 FEWEST_SIZES = 3
 DRAWS = 1_999
@@ -132,9 +129,8 @@ def _rmst_difference(meeting: Meeting, level: float) -> OrderCertain:
         if meeting.unit is Unit.MEMBERS:
             return rmst.rmst_difference(smaller, larger, level)
         most = max(smaller.longest - larger.shortest, larger.longest - smaller.shortest)
-        widening = rmst.difference_widening(smaller, larger)
-        degrees = tailed_degrees(meeting, times)
-        return units.difference(*times.parts, meeting.units, level, most, widening, degrees)
+        tail = Tail(rmst.difference_widening(smaller, larger), tailed_degrees(meeting, times))
+        return units.difference(*times.parts, meeting.units, level, most, tail)
 
     return mean_between(meeting, measure)
 

@@ -14,8 +14,8 @@ from lab.statistics.logrank import Weight
 from lab.statistics.times import ClockTimes, Times
 from lab.verdicts import document
 from lab.verdicts.decision import decide
-from lab.verdicts.evidence import LOGRANK_DRAWS, Sided, least_favourable, mean_between, mean_ratio
-from lab.verdicts.meeting import Side, Unit, independent
+from lab.verdicts.evidence import LOGRANK_DRAWS, mean_between, mean_ratio
+from lab.verdicts.meeting import Side, Sided, Unit, independent, least_favourable
 from lab.verdicts.sequential import Look, decide_in_turn
 from lab.verdicts.support import DRAWS, support
 from lab.verdicts.words import Modifier
