@@ -115,6 +115,17 @@ def test_win_probability_by_hand():
     assert found.fewest == 2
 
 
+FATE = st.tuples(st.integers(1, 8), st.sampled_from(["reached", "gone", "lost"]))
+fates = st.lists(FATE, min_size=2, max_size=12)
+
+
+def fated(drawn):
+    """Members that reached, diverged or were stopped at their time."""
+    time, fate = (np.array(one) for one in zip(*drawn, strict=True))
+    reached, gone = fate == "reached", fate == "gone"
+    return Times(np.where(reached, time, 0), reached, 8, np.where(reached, 8, time), gone)
+
+
 members = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=2, max_size=12)
 
 
@@ -138,8 +149,14 @@ def test_nobody_lost_gives_what_equal_follow_up_gives(one, other, cost):
             logrank(table).z, abs=1e-9
         )
     for side in (first, second):
-        plain, area = rmst.restricted_mean(side, horizon), follow_up.restricted_mean(side, horizon)
-        assert (area.mean, area.variance) == pytest.approx((plain.mean, plain.variance), rel=1e-9)
+        for name in ("restricted_mean", "earliest_mean"):
+            plain, area = (
+                getattr(rmst, name)(side, horizon),
+                getattr(follow_up, name)(side, horizon),
+            )
+            assert (area.mean, area.variance) == pytest.approx(
+                (plain.mean, plain.variance), rel=1e-9
+            )
 
 
 @given(members, members, st.sampled_from([Fraction(1), Fraction(3, 2), Fraction(1, 2)]))
@@ -153,11 +170,14 @@ def test_swapping_the_cohorts_mirrors_everything(one, other, cost):
         assert placed.variance == pytest.approx(float(mirrored.variance), abs=1e-12)
 
 
-@given(members, members)
+@given(fates, fates)
 def test_whatever_became_of_the_lost_lies_between_the_extremes(one, other):
-    """Drawn completions of the stopped members, each a time after they were last seen."""
-    first, second, horizon = both(one, other)
-    cells = tables.cells(first, second, horizon)[0]
+    """Drawn completions of the stopped members, each a time after they were last seen.
+
+    Where the lost change the order of no pair both extremes are the truth itself.
+    """
+    first, second = (ClockTimes.uniform(fated(drawn), Fraction(1)) for drawn in (one, other))
+    cells = tables.cells(first, second, Fraction(8))[0]
     ends = [
         float(win.placement(table.first, table.second).estimate)
         for table in (follow_up.completed(cells, late).table() for late in (True, False))
@@ -168,24 +188,10 @@ def test_whatever_became_of_the_lost_lies_between_the_extremes(one, other):
         for side in (first, second):
             times = side.times
             later = times.follow_up + generator.integers(1, 9, times.members)
-            time = np.where(times.reached, times.evaluation, later)
+            time = np.where(times.reached, times.evaluation, np.where(times.never, 9, later))
             drawn.append(np.bincount(np.minimum(time, 9) - 1, minlength=9))
         truth = float(win.placement(*drawn).estimate)
         assert ends[0] - 1e-9 <= truth <= ends[1] + 1e-9
-
-
-fates = st.lists(
-    st.tuples(st.integers(1, 8), st.sampled_from(["reached", "gone", "lost"])),
-    min_size=2,
-    max_size=12,
-)
-
-
-def fated(drawn):
-    """Members that reached, diverged or were stopped at their time."""
-    time, fate = (np.array(one) for one in zip(*drawn, strict=True))
-    reached, gone = fate == "reached", fate == "gone"
-    return Times(np.where(reached, time, 0), reached, 8, np.where(reached, 8, time), gone)
 
 
 @given(fates)
@@ -204,6 +210,17 @@ def test_incidence_and_its_variance_are_those_of_aalen_and_johansen(drawn):
         assert variance * (times.members - 1) / times.members == pytest.approx(
             oracle.variance[at], abs=1e-9
         )
+
+
+@given(fates, fates)
+def test_log_rank_keeps_the_diverged_at_risk_where_nobody_was_lost(one, other):
+    first, second = (
+        fated([(time, "gone" if fate == "lost" else fate) for time, fate in drawn])
+        for drawn in (one, other)
+    )
+    found = logrank_at_risk(follow_up.exposure(first, 8), follow_up.exposure(second, 8))
+    plain = logrank(tables.Table(first.counts(), second.counts()))
+    assert (found.z, found.expected) == pytest.approx((plain.z, plain.expected), abs=1e-9)
 
 
 @given(fates)

@@ -71,6 +71,14 @@ def test_diverged_member_left_out_would_change_the_curve():
     assert censored.share[-1] == pytest.approx(1)
 
 
+def test_band_falls_nowhere_where_the_last_at_risk_reaches():
+    """One of many is left at risk: seeing it reach makes the share of those before no smaller."""
+    duration = np.array([*range(1, 21), *[21] * 19, 30], np.int64)
+    curve = kaplan_meier(duration, np.array([True] * 20 + [False] * 19 + [True]), 0.95)
+    assert curve.share[-1] == 1
+    assert curve.lower[-1] >= curve.lower[-2] > 0.3
+
+
 def test_nobody_has_an_empty_curve():
     curve = incidence(Times.of([], last=2), 0.95)
     assert curve.share.tolist() == [0, 0, 0]

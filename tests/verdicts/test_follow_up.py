@@ -10,7 +10,12 @@ from lab.records.imported import curves
 from lab.records.imported.reading import Source, read_rows
 from lab.reports import pictures
 from lab.specs import Comparison, ContrastSpec, NamedMetric, TargetSpec
+from lab.statistics import permutation
+from lab.statistics.follow_up import completed
+from lab.verdicts import follow_up
+from lab.verdicts.deciding import Issue, meet
 from lab.verdicts.document import from_json, to_json
+from lab.verdicts.gate import check
 from lab.verdicts.judge import judge
 from lab.words import Clock, Direction, Outcome
 
@@ -189,6 +194,37 @@ def test_few_stopped_runs_are_judged_at_both_extremes(tmp_path):
     early = [*late, curve(None, 30), curve(None, 40)]
     unsure = decision(records(tmp_path, s=small, l=early))
     assert not unsure.follow_up.certain
+
+
+def test_exact_test_takes_the_extreme_that_favours_a_difference_least(tmp_path):
+    small = [curve(hit) for hit in (60, 60, 70, 80, 90)]
+    large = [curve(hit) for hit in (80, 90, 100, 110)] + [curve(None, 50)]
+    found = records(tmp_path, s=small, l=large)
+    met = meet((found["s"], found["l"]), Issue(ContrastSpec("s", "l"), Clock.STEPS, 0))
+    extremes = [completed(met.cells[0], late).table() for late in (True, False)]
+    least, most = sorted(
+        permutation.permutation_p(one, np.random.default_rng(0)) for one in extremes
+    )
+    assert least < most < 1
+    assert follow_up.exact_p(met.cells[0], np.random.default_rng(0), 99) == most
+
+
+def test_stopped_runs_are_no_sign_of_drift(tmp_path):
+    """The first half of the runs was stopped early, as by a time limit that was raised later."""
+    hits = times(140, 64, 1)
+    runs = [curve(int(hit), 60 if index < 24 else BUDGET) for index, hit in enumerate(hits)]
+    found = check(records(tmp_path, s=runs)["s"], np.random.default_rng(0))
+    assert found.split.splits > 0
+    assert not found.split.drifts
+
+
+def test_no_number_of_further_runs_is_told_where_runs_were_stopped(tmp_path):
+    found = records(tmp_path, s=stopping(times(200, 24, 5), 6), l=stopping(times(200, 24, 7), 8))
+    (one,) = judged(found).contrasts
+    assert one.decision.verdict.value == "undecided"
+    assert one.decision.follow_up is not None
+    assert one.decision.more_members is None
+    assert "how many members would settle it cannot be told" in one.sentence
 
 
 def test_nobody_followed_past_the_start_settles_nothing(tmp_path):
