@@ -7,6 +7,7 @@ from lab.specs import TargetSpec
 from lab.verdicts.decision import Decision
 from lab.verdicts.findings import Entrant, Finding
 from lab.verdicts.landmarks import Landmark
+from lab.verdicts.reading import DIRECTED
 from lab.verdicts.sample_size import MoreMembers
 from lab.verdicts.words import Modifier, Verdict
 from lab.words import Clock, Rule
@@ -56,7 +57,21 @@ def headline(finding: Finding) -> str:
     """The verdict itself, without its clock and without a full stop."""
     if Modifier.INCOMPLETE in finding.decision.modifiers:
         return _incomplete(finding)
-    return _HEADLINES[finding.decision.verdict](finding)
+    return _HEADLINES[finding.decision.verdict](finding) + _stopped(finding.decision)
+
+
+def _stopped(decision: Decision) -> str:
+    """What the verdict takes for granted of runs that were stopped early; nothing of none."""
+    found = decision.follow_up
+    if found is None:
+        return ""
+    count = found.stopped_smaller + found.stopped_larger
+    runs = f"the {count} runs that were" if count > 1 else "the one run that was"
+    if decision.verdict not in DIRECTED:
+        return f"; {runs} stopped early {'count' if count > 1 else 'counts'} up to there"
+    if found.certain:
+        return f", however {runs} stopped early would have gone on"
+    return f"; that holds only if {runs} stopped early ended for no reason of their own"
 
 
 def warning(found: Iterable[str]) -> list[str]:

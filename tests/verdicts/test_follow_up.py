@@ -160,10 +160,15 @@ def test_stopped_runs_are_censored_where_they_stop(tmp_path):
 
 def test_stopped_runs_are_told_of_in_words_and_in_numbers(tmp_path):
     verdict = judged(records(tmp_path, **STOPPED), Clock.STEPS, Clock.FLOPS)
+    assert "runs that were stopped early" in verdict.answer
     assert from_json(to_json(verdict)) == verdict
     for one in verdict.contrasts:
         assert "stopped before that" in one.sentence
-        assert ("direction holds" in one.sentence) == one.decision.follow_up.certain
+        headline = one.sentence.partition(". ")[0]
+        certain = one.decision.follow_up.certain
+        assert ("direction holds" in one.sentence) == certain
+        assert ("would have gone on" in headline) == certain
+        assert ("that holds only if" in headline) == (not certain)
         assert one.support.kolmogorov_smirnov_p_value is None
         assert 0 < one.support.early_p_value < 0.01
     cohorts = {one.name: one for one in verdict.cohorts}
@@ -225,6 +230,7 @@ def test_no_number_of_further_runs_is_told_where_runs_were_stopped(tmp_path):
     assert one.decision.follow_up is not None
     assert one.decision.more_members is None
     assert "how many members would settle it cannot be told" in one.sentence
+    assert "stopped early count up to there" in one.sentence.partition(". ")[0]
 
 
 def test_nobody_followed_past_the_start_settles_nothing(tmp_path):
