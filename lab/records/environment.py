@@ -28,6 +28,14 @@ _ABSENT: Any = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """Digests of the parts of a cohort's program, and the versions that they were taken under."""
+
+    parts: dict[str, str]
+    made_with: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CohortFacts:
     """What a step of a cohort costs, and how its lanes stood."""
 
@@ -45,6 +53,7 @@ class CohortFacts:
     moved_bytes_per_step: float = _ABSENT
     state_bytes: int = _ABSENT
     solo_seconds: SoloSeconds = _ABSENT
+    program: ProgramFacts | None = None
 
     def __post_init__(self) -> None:
         require_positive(self, "parameters")
@@ -90,6 +99,7 @@ class Session:
     devices: list[str] = _ABSENT
     device_kind: str = _ABSENT
     deterministic: bool = _ABSENT
+    instructions: list[str] = _ABSENT
     nothing_recorded_before: bool = _ABSENT
     throughput: dict[str, Throughput] = _ABSENT
 

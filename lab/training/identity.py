@@ -126,14 +126,12 @@ def changed(cohort: CohortSpec, before: Mapping[str, Any], now: Identity) -> Cha
     `before` are the cohort's facts in environment.json, of any age.
     """
     kept = before.get("program")
-    if not isinstance(kept, dict) or not isinstance(kept.get("parts"), dict):
+    if kept is None:
         return None
-    then, made = kept["parts"], kept.get("made_with", {})
-    if not isinstance(made, dict):
-        return None
+    then, made = kept["parts"], kept["made_with"]
     parts = tuple(name for name, one in now.parts.items() if then.get(name, one) != one)
     versions = tuple(
-        (name, str(made[name]), one)
+        (name, made[name], one)
         for name, one in now.made_with.items()
         if name in made and made[name] != one
     )

@@ -45,7 +45,7 @@ def other_bits(environment: Mapping[str, Any]) -> tuple[str, str, str] | None:
 def _other_instructions(session: Mapping[str, Any]) -> tuple[str, str, str] | None:
     """Sessions of older runs, and of systems that list none, are taken to be like this one."""
     then, now = session.get("instructions"), instructions()
-    if not isinstance(then, list) or len(then) < 2 or len(now) < 2 or then == now:
+    if then is None or len(then) < 2 or len(now) < 2 or then == now:
         return None
     gone, new = ([one for one in a if one not in b] for a, b in ((then, now), (now, then)))
     was, is_ = (

@@ -96,6 +96,19 @@ def test_what_no_run_writes_is_refused_with_a_way_out(folder, text, words):
     assert "remove it and give the run's command again" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "program",
+    [3, {"parts": 3}, {"parts": {"loss": 3}, "made_with": {}}, {"parts": {}, "made_with": 7}],
+)
+def test_damaged_digests_are_no_leave_to_go_on(folder, program):
+    """Taken for absent they would let changed code go on with the run."""
+    document = json.loads(folder.paths.environment.read_text())
+    document["cohorts"]["small"]["program"] = program
+    folder.paths.environment.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="program"):
+        read_environment(folder.paths)
+
+
 def test_what_later_versions_add_is_let_through(folder):
     document = json.loads(folder.paths.environment.read_text())
     document["cohorts"]["small"]["colour"] = {"of": ["later"]}
